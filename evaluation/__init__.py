@@ -1,0 +1,1 @@
+"""How well marks agree with people: the data sets, the fit, the figures."""

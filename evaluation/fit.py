@@ -1,0 +1,168 @@
+"""Fitting a calibration: signals in, weights of two logistic models and thresholds out.
+
+The score of an answer is a weighted mean of its points' probabilities of credit, and human marks
+are given to whole answers; so the credit model is fitted through that mean, by maximum likelihood
+of the human mark as a soft label, and no label of single points is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from evaluation.measured import Floats, Measurements
+from service.grader.signals import SIGNALS
+
+# Strength of the pull of standardised weights towards zero, in units of one row's weight.
+RIDGE = 2.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """A logistic model in standardised signals."""
+
+    centre: Floats
+    scale: Floats
+    weights: Floats
+    bias: float
+
+    def odds(self, values: Floats) -> Floats:
+        """Log-odds, (n,)."""
+        return np.asarray(self.bias + ((values - self.centre) / self.scale) @ self.weights)
+
+    def probability(self, values: Floats) -> Floats:
+        """(n,)"""
+        return _sigmoid(self.odds(values))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Both models."""
+
+    credit: Model
+    contradiction: Model
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -30, 30))))
+
+
+def row_weights(data: Measurements) -> Floats:
+    """Weight of each case: every data set counts as the square root of its size."""
+    names, inverse, counts = np.unique(
+        [case.dataset for case in data.cases], return_inverse=True, return_counts=True
+    )
+    del names
+    weight = 1.0 / np.sqrt(counts[inverse])
+    return np.asarray(weight / weight.mean())
+
+
+def best_alternative(data: Measurements, probability: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Score of each case's best alternative (cases,), and which lines belong to those."""
+    sums = np.bincount(data.alternative_of, weights=probability * data.share)
+    first = np.searchsorted(data.alternative_of, np.arange(len(sums)))
+    case = data.case_of[first]
+    order = np.lexsort((-sums, case))
+    winners = order[np.unique(case[order], return_index=True)[1]]
+    chosen = np.zeros(len(sums), dtype=bool)
+    chosen[winners] = True
+    score = np.zeros(len(data.cases))
+    score[case[winners]] = np.minimum(1.0, sums[winners])
+    return score, chosen[data.alternative_of]
+
+
+def fit(
+    data: Measurements, lines: NDArray[np.bool_], signals: Sequence[str] | None = None
+) -> Fitted:
+    """Fit on the lines given; `signals` limits the columns, for ablation."""
+    used = np.array([signals is None or name in signals for name in SIGNALS])
+    part = data.values[lines]
+    centre, scale = part.mean(axis=0), part.std(axis=0)
+    # A signal that never varies in the data says nothing; it must not blow up a division.
+    used &= scale > 1e-6
+    scale = np.where(scale > 1e-6, scale, 1.0)
+    credit = _fit_credit(data, lines, centre, scale, used)
+    contradiction = _fit_contradiction(data, lines, centre, scale, used, credit)
+    return Fitted(credit=credit, contradiction=contradiction)
+
+
+def _fit_credit(
+    data: Measurements,
+    lines: NDArray[np.bool_],
+    centre: Floats,
+    scale: Floats,
+    used: NDArray[np.bool_],
+) -> Model:
+    x = np.where(used, (data.values - centre) / scale, 0.0)
+    target = np.array([case.target for case in data.cases])
+    weight = row_weights(data)
+    chosen = lines.copy()
+    theta = np.zeros(len(SIGNALS) + 1)
+    # The best alternative depends on the weights and the weights on it: a few turns settle both.
+    for _ in range(4):
+        index = np.flatnonzero(chosen & lines)
+        theta = _maximise(x[index], data.case_of[index], data.share[index], target, weight, theta)
+        probability = _sigmoid(theta[0] + x @ theta[1:])
+        chosen = best_alternative(data, probability)[1]
+    return Model(centre=centre, scale=scale, weights=theta[1:], bias=float(theta[0]))
+
+
+def _maximise(
+    x: Floats,
+    case_of: NDArray[np.intp],
+    share: Floats,
+    target: Floats,
+    weight: Floats,
+    start: Floats,
+) -> Floats:
+    """Weights under which the weighted mean of probabilities explains the targets best."""
+    present = np.unique(case_of)
+
+    def loss(theta: Floats) -> tuple[float, Floats]:
+        p = _sigmoid(theta[0] + x @ theta[1:])
+        raw = np.bincount(case_of, weights=share * p, minlength=len(target))
+        score = np.clip(raw, 1e-4, 1 - 1e-4)
+        t, s, w = target[present], score[present], weight[present]
+        value = -(w * (t * np.log(s) + (1 - t) * np.log(1 - s))).sum()
+        slope = np.zeros(len(target))
+        slope[present] = w * (s - t) / (s * (1 - s)) * (np.abs(raw[present] - s) < 1e-12)
+        per_line = slope[case_of] * share * p * (1 - p)
+        gradient = np.concatenate([[per_line.sum()], x.T @ per_line])
+        value += RIDGE * (theta[1:] ** 2).sum() / 2
+        gradient[1:] += RIDGE * theta[1:]
+        return float(value), gradient
+
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B").x)
+
+
+def _fit_contradiction(
+    data: Measurements,
+    lines: NDArray[np.bool_],
+    centre: Floats,
+    scale: Floats,
+    used: NDArray[np.bool_],
+    credit: Model,
+) -> Model:
+    """Among cases that people did not credit and labelled: contradicted, or merely absent."""
+    chosen = best_alternative(data, credit.probability(data.values))[1] & lines
+    labelled = np.array([case.contradictory is not None for case in data.cases])
+    target = np.array([bool(case.contradictory) for case in data.cases], dtype=float)
+    refused = np.array([case.target < 0.5 for case in data.cases])
+    index = np.flatnonzero(chosen & (labelled & refused)[data.case_of])
+    x = np.where(used, (data.values[index] - centre) / scale, 0.0)
+    t = target[data.case_of[index]]
+    w = (row_weights(data)[data.case_of] * data.share)[index]
+
+    def loss(theta: Floats) -> tuple[float, Floats]:
+        p = np.clip(_sigmoid(theta[0] + x @ theta[1:]), 1e-6, 1 - 1e-6)
+        value = -(w * (t * np.log(p) + (1 - t) * np.log(1 - p))).sum()
+        per_line = w * (p - t)
+        gradient = np.concatenate([[per_line.sum()], x.T @ per_line + RIDGE * theta[1:]])
+        return float(value + RIDGE * (theta[1:] ** 2).sum() / 2), gradient
+
+    found = minimize(loss, np.zeros(len(SIGNALS) + 1), jac=True, method="L-BFGS-B").x
+    return Model(centre=centre, scale=scale, weights=found[1:], bias=float(found[0]))

@@ -1,0 +1,206 @@
+"""Rows turned into signals: embedding once, then arrays that fitting and scoring share."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.data import Row
+from service.domain import Question
+from service.grader.core import Encoder
+from service.grader.marking import shares
+from service.grader.reading import Reading, read
+from service.grader.references import question_from_references
+from service.grader.signals import (
+    Background,
+    PreparedQuestion,
+    Vectors,
+    measure,
+    prepare,
+    question_texts,
+)
+from service.grader.units import normalise
+
+Floats = NDArray[np.float64]
+CHUNK = 512
+
+
+class VectorTable:
+    """Vectors of texts, embedded once and kept in a file per encoder revision."""
+
+    def __init__(self, encoder: Encoder, folder: Path | None) -> None:
+        self._encoder = encoder
+        self._rows: dict[str, Vectors] = {}
+        self._file = folder / f"vectors-{encoder.revision}.npz" if folder else None
+        if self._file and self._file.is_file():
+            with np.load(self._file) as kept:
+                vectors = kept["vectors"].astype(np.float32)
+                self._rows = dict(zip(kept["keys"].tolist(), vectors, strict=True))
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Embed what is not known yet, with progress, and keep it."""
+        new = sorted({text for text in texts if _key(text) not in self._rows}, key=len)
+        for start in range(0, len(new), CHUNK):
+            part = new[start : start + CHUNK]
+            # Half precision, as the service stores and marks with.
+            vectors = self._encoder.encode(part).astype(np.float16).astype(np.float32)
+            self._rows.update(zip(map(_key, part), vectors, strict=True))
+            done = min(start + CHUNK, len(new))
+            print(f"\rembedding {done}/{len(new)}", end="", file=sys.stderr, flush=True)
+        if new:
+            print(file=sys.stderr)
+            self._save()
+
+    def __getitem__(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.zeros((0, self._encoder.dimension), dtype=np.float32)
+        return np.stack([self._rows[_key(text)] for text in texts])
+
+    def _save(self) -> None:
+        if self._file:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            vectors = np.stack(list(self._rows.values())).astype(np.float16)
+            np.savez(self._file, keys=np.array(list(self._rows)), vectors=vectors)
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An answer and the question it is marked on."""
+
+    question: Question
+    alternatives: tuple[tuple[str, ...], ...] | None
+    answer: str
+    target: float
+    """Human mark, 0 to 1."""
+    contradictory: bool | None
+    """None: the source does not say."""
+    dataset: str
+    group: str
+    point: str | None = None
+    """Only this point is asked about; None: all of them."""
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Signals of many cases, flat: one line per (case, point)."""
+
+    cases: tuple[Case, ...]
+    values: Floats
+    """(lines, len(SIGNALS))"""
+    case_of: NDArray[np.intp]
+    """(lines,) index into `cases`"""
+    alternative_of: NDArray[np.intp]
+    """(lines,) running number of the alternative, unique over all cases, ascending"""
+    share: Floats
+    """(lines,) what the point is worth within its alternative"""
+    plain: Floats
+    """(cases,) best plain cosine of the whole answer and a whole reference"""
+
+
+@cache
+def _question(
+    references: tuple[str, ...], prompt: str
+) -> tuple[Question, tuple[tuple[str, ...], ...]]:
+    """One question object for all answers to it, so that it is prepared once."""
+    return question_from_references(references, prompt=prompt)
+
+
+def case_of_row(row: Row) -> Case:
+    """A graded answer as a case marked against its reference answers."""
+    question, alternatives = _question(row.references, row.question)
+    return Case(
+        question=question,
+        alternatives=alternatives,
+        answer=row.answer,
+        target=row.score,
+        contradictory=None if row.label is None else row.label == "contradictory",
+        dataset=row.dataset,
+        group=row.group,
+    )
+
+
+def measure_cases(
+    cases: Sequence[Case],
+    table: VectorTable,
+    background: Background,
+    references: Sequence[Sequence[str]] | None = None,
+) -> Measurements:
+    """Signals of every case.
+
+    Args:
+        references: whole reference answers of each case, for the plain cosine; None: not wanted.
+    """
+    readings = [read(case.answer, tuple(case.question.prompt.values())) for case in cases]
+    table.learn(_texts(cases, readings, references))
+    values: list[Floats] = []
+    case_of: list[int] = []
+    alternative_of: list[int] = []
+    share: list[float] = []
+    prepared_by_question: dict[int, PreparedQuestion] = {}
+    number = -1
+    for index, (case, reading) in enumerate(zip(cases, readings, strict=True)):
+        key = id(case.question)
+        prepared = prepared_by_question.get(key)
+        if prepared is None:
+            vectors = table[question_texts(case.question)]
+            prepared = prepare(case.question, vectors, background, case.alternatives)
+            prepared_by_question[key] = prepared
+        measured = measure(
+            prepared, reading, table[[window.text for window in reading.windows]], background
+        )
+        for group in prepared.alternatives:
+            number += 1
+            points = [case.question.points[item] for item in group]
+            worth = shares(points, case.question.rule)
+            for item, point, part in zip(group, points, worth, strict=True):
+                if case.point in (None, point.key):
+                    values.append(measured[item].values)
+                    case_of.append(index)
+                    alternative_of.append(number)
+                    share.append(1.0 if case.point else part)
+    return Measurements(
+        cases=tuple(cases),
+        values=np.stack(values),
+        case_of=np.array(case_of, dtype=np.intp),
+        alternative_of=np.array(alternative_of, dtype=np.intp),
+        share=np.array(share),
+        plain=_plain_cosines(cases, table, references),
+    )
+
+
+def _texts(
+    cases: Sequence[Case],
+    readings: Sequence[Reading],
+    references: Sequence[Sequence[str]] | None,
+) -> Iterable[str]:
+    for case, reading in zip(cases, readings, strict=True):
+        yield from question_texts(case.question)
+        yield from (window.text for window in reading.windows)
+        if references is not None:
+            yield normalise(case.answer)
+    for whole in references or ():
+        yield from map(normalise, whole)
+
+
+def _plain_cosines(
+    cases: Sequence[Case], table: VectorTable, references: Sequence[Sequence[str]] | None
+) -> Floats:
+    if references is None:
+        return np.zeros(len(cases))
+    return np.array(
+        [
+            float((table[[normalise(t) for t in whole]] @ table[[normalise(case.answer)]][0]).max())
+            for case, whole in zip(cases, references, strict=True)
+        ]
+    )

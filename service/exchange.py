@@ -1,0 +1,98 @@
+"""What use cases and the store hand each other besides the words of the domain.
+
+A leaf of its own, because the use cases take a store as an argument and do not import it, and the
+store does not import the use cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from service.domain import Language
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionFilter:
+    """Which questions a listing shows; None asks for nothing."""
+
+    topic: str | None = None
+    difficulty: int | None = None
+    tag: str | None = None
+    language: Language | None = None
+    """Only questions whose prompt exists in this language."""
+    q: str | None = None
+    """Text that the prompt contains, in any language, whatever the case of its letters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptFilter:
+    """Which attempts a listing shows; None asks for nothing."""
+
+    question: str | None = None
+    """Id or slug."""
+    candidate: str | None = None
+    """The platform's own id."""
+    since: datetime | None = None
+    """Made at this time or later."""
+    until: datetime | None = None
+    """Made before this time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """Where an API key stands in its rate-limit window, this request counted."""
+
+    limit: int
+    """0: no limit; the other fields then mean nothing."""
+    remaining: int
+    reset_s: int
+    """Whole seconds until the window ends, at least 1."""
+    exceeded: bool
+    """True: this request is over the limit and must be refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to do the work of one idempotency key, until somebody takes it over."""
+
+    key_id: UUID
+    """The API key that sent the request."""
+    route: str
+    key: str
+    token: UUID
+    """Names this claim among all that ever held the key: a process that lost its lease finds
+    another token in the row, and its response and its work are refused together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredResponse:
+    """A finished response, kept to be sent again byte for byte."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Only the headers that belong to the result, such as Location and ETag."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionHead:
+    """A question locked for writing."""
+
+    question_id: UUID
+    slug: str
+    etag: str
+    draft: int | None
+    """Number of the draft; None: there is none."""
+    published: int | None
+    """Highest published number; None: never published."""
+    seed_digest: str | None
+    """Digest of the seed file last loaded into it; None: it did not come from a file."""
+    archived: bool
+
+    @property
+    def next_number(self) -> int:
+        """The number that a draft made now would get."""
+        return max(self.draft or 0, self.published or 0) + 1

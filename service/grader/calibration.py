@@ -1,0 +1,168 @@
+"""The fitted part of the grader: from signals to probabilities, and from those to verdicts.
+
+A calibration is a small readable file. It belongs to one encoder revision, because its weights
+are measured in that encoder's cosines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.domain import Language, Signal
+from service.errors import EncoderMismatch
+from service.grader.signals import SIGNALS, Background
+
+SHIPPED = Path(__file__).parent / "calibration.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """Where probabilities become verdicts; chosen on held-out human marks by `pointmark fit`."""
+
+    partial: float
+    """Credit begins here; a point below it is missing."""
+    covered: float
+    """Full credit from here on."""
+    contradicted: float
+    """Probability of contradiction from which a point is called contradicted."""
+    misconception: float
+    """Probability from which a misconception is reported."""
+    off_topic: float
+    """An answer whose best point stays below this probability may be about something else."""
+    review: float
+    """Expected error, in score points, from which a person should look."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logistic:
+    """log-odds = bias + weights · (signals - centre)."""
+
+    bias: float
+    weights: Mapping[str, float]
+
+    @cached_property
+    def row(self) -> NDArray[np.float64]:
+        """Weights in the order of `SIGNALS`."""
+        return np.array([self.weights.get(name, 0.0) for name in SIGNALS])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Everything fitted."""
+
+    encoder: str
+    encoder_revision: str
+    background: Background
+    centre: Mapping[str, float]
+    """Mean of each signal over the fitting data: an effect is counted from an average answer."""
+    credit: Logistic
+    """That a human marker credits the point."""
+    contradiction: Logistic
+    """That a point which is not credited is contradicted."""
+    thresholds: Thresholds
+    error_floor: float
+    """Expected error of an answer the grader is certain about, in score points."""
+    error_slope: float
+    """Score points of error per score point of predicted spread."""
+    identity: str
+    """Hash of all of the above; named in each grade."""
+
+    @cached_property
+    def _centre_row(self) -> NDArray[np.float64]:
+        return np.array([self.centre.get(name, 0.0) for name in SIGNALS])
+
+    def credit_probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """P(credit) for signals (n, len(SIGNALS))."""
+        return self._probability(self.credit, values)
+
+    def contradiction_probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """P(contradicted), which is P(not credited) x P(contradicted, given not credited)."""
+        given = self._probability(self.contradiction, values)
+        return (1.0 - self.credit_probability(values)) * given
+
+    def _probability(self, model: Logistic, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        odds = model.bias + (values - self._centre_row) @ model.row
+        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -30.0, 30.0))))
+
+    def effects(self, values: NDArray[np.float64]) -> tuple[Signal, ...]:
+        """What each signal added to the log-odds of credit, the strongest first."""
+        moved = (values - self._centre_row) * self.credit.row
+        signals = [
+            Signal(name=name, value=round(float(value), 4), effect=round(float(effect), 3))
+            for name, value, effect in zip(SIGNALS, values, moved, strict=True)
+            if abs(effect) >= 0.0005
+        ]
+        return tuple(sorted(signals, key=lambda signal: -abs(signal.effect)))
+
+    def require_encoder(self, name: str, revision: str) -> None:
+        """Refuse an encoder this calibration was not fitted on.
+
+        Raises:
+            EncoderMismatch: naming both.
+        """
+        if revision != self.encoder_revision:
+            raise EncoderMismatch(
+                f"the calibration {self.identity} was fitted on encoder {self.encoder} "
+                f"({self.encoder_revision}), but the encoder loaded is {name} ({revision}); "
+                "fit one for it with `pointmark fit` and name it in POINTMARK_CALIBRATION"
+            )
+
+
+def load_calibration(path: Path | None = None) -> Calibration:
+    """Read a calibration file; None reads the shipped one.
+
+    Raises:
+        EncoderMismatch: if the file is missing, of another format, or lacks a part.
+    """
+    path = SHIPPED if path is None else path
+    try:
+        return calibration_from_dict(json.loads(path.read_text("utf-8")))
+    except FileNotFoundError as cause:
+        raise EncoderMismatch(f"no calibration file at {path}") from cause
+    except (KeyError, TypeError, ValueError) as cause:
+        raise EncoderMismatch(
+            f"{path} is not a calibration file of format {FORMAT}: {cause}"
+        ) from cause
+
+
+def calibration_from_dict(data: Mapping[str, Any]) -> Calibration:
+    """A calibration from its file's content."""
+    if data["format"] != FORMAT:
+        raise ValueError(f"format {data['format']}")
+    unknown = sorted(set(data["credit"]["weights"]) - set(SIGNALS))
+    if unknown:
+        raise ValueError(f"unknown signals {', '.join(unknown)}")
+    return Calibration(
+        encoder=data["encoder"]["name"],
+        encoder_revision=data["encoder"]["revision"],
+        background=Background(
+            {
+                Language(name): np.array(mean, dtype=np.float32)
+                for name, mean in data["background"].items()
+            }
+        ),
+        centre=data["centre"],
+        credit=Logistic(**data["credit"]),
+        contradiction=Logistic(**data["contradiction"]),
+        thresholds=Thresholds(**data["thresholds"]),
+        error_floor=data["expected_error"]["floor"],
+        error_slope=data["expected_error"]["slope"],
+        identity=identity(data),
+    )
+
+
+def identity(data: Mapping[str, Any]) -> str:
+    """Short hash of what a calibration file decides; notes on how it was fitted do not count."""
+    decides = {key: value for key, value in data.items() if key != "fitted"}
+    canonical = json.dumps(decides, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

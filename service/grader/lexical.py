@@ -1,0 +1,173 @@
+"""What the words themselves say, where sentence vectors are weak: terms, polarity, numbers.
+
+Embeddings put "must be linear" beside "must be non-linear". Counting negations on both sides does
+not understand the sentences either, but it sees exactly that difference.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+(?:\.\d+)?|[\u3400-\u9fff\uf900-\ufaff]+")
+
+_LEXICON = tomllib.loads((Path(__file__).parent / "lexicon.toml").read_text("utf-8"))
+
+
+def _any_of(key: str) -> re.Pattern[str]:
+    """Every expression of both languages under this key."""
+    return re.compile("|".join(_LEXICON["en"][key] + _LEXICON["zh"][key]))
+
+
+def _opposites(pairs: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for pair in pairs:
+        left, right = pair.split()
+        found.setdefault(left, set()).add(right)
+        found.setdefault(right, set()).add(left)
+    return {word: frozenset(others) for word, others in found.items()}
+
+
+_STOP = frozenset(_LEXICON["en"]["stop"].split())
+_ZH_STOP = frozenset(_LEXICON["zh"]["stop"])
+_NEGATION = _any_of("negations")
+_NOT_NEGATION = _any_of("not_negations")
+_OPPOSITE_EN = _opposites(_LEXICON["en"]["opposites"])
+_OPPOSITE_ZH = _opposites(_LEXICON["zh"]["opposites"])
+
+_CLAUSE = re.compile(
+    r"[,，;；。.!?！？:：]\s*|\bbut\b|\bhowever\b|\balthough\b|\bwhile\b|但是?|然而|虽然|而是"
+)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one text looks like to the lexical signals."""
+
+    terms: frozenset[str]
+    """Stems of content words; pairs of neighbouring Han characters."""
+    numbers: frozenset[str]
+    clauses: tuple[tuple[frozenset[str], str], ...]
+    """The terms and the text of each clause."""
+
+
+def _stem(word: str) -> str:
+    """Word without its commonest endings; crude on purpose, both sides get the same treatment."""
+    word = word.removesuffix("'s")
+    for ending in (
+        "ations",
+        "ation",
+        "ities",
+        "ity",
+        "ings",
+        "ing",
+        "edly",
+        "ies",
+        "ed",
+        "es",
+        "ly",
+    ):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+        word = word[:-1]
+    return word.removesuffix("e") if len(word) > 4 else word
+
+
+def tokens(text: str) -> list[str]:
+    """Words, numbers and single Han characters in order, function words included."""
+    found: list[str] = []
+    for token in _TOKEN.findall(text.casefold()):
+        found += list(token) if "\u3400" <= token[0] <= "\ufaff" else [token]
+    return found
+
+
+def terms(text: str) -> frozenset[str]:
+    """Content terms of a normalised text."""
+    found: set[str] = set()
+    for token in _TOKEN.findall(text.casefold()):
+        if "\u3400" <= token[0] <= "\ufaff":
+            content = [
+                a + b for a, b in itertools.pairwise(token) if not (a in _ZH_STOP and b in _ZH_STOP)
+            ]
+            found.update(content or ([token] if token not in _ZH_STOP else []))
+        elif token not in _STOP:
+            found.add(_stem(token))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=8192)
+def profile(text: str) -> Profile:
+    """Lexical profile of a normalised text; cached, because question texts come back each time."""
+    clauses = [part for part in _CLAUSE.split(text.casefold()) if part and part.strip()]
+    return Profile(
+        terms=terms(text),
+        numbers=frozenset(re.findall(r"\d+(?:\.\d+)?", text)),
+        clauses=tuple((terms(clause), clause) for clause in clauses) or ((frozenset(), ""),),
+    )
+
+
+def recall(point: Profile, window: Profile) -> float:
+    """Share of the point's terms that the window holds, 0 to 1."""
+    return len(point.terms & window.terms) / len(point.terms) if point.terms else 0.0
+
+
+def precision(point: Profile, window: Profile) -> float:
+    """Share of the window's terms that the point holds, 0 to 1."""
+    return len(point.terms & window.terms) / len(window.terms) if window.terms else 0.0
+
+
+def negations(text: str) -> int:
+    """How many negating words a case-folded text holds; "not only" and its like do not count."""
+    return len(_NEGATION.findall(_NOT_NEGATION.sub(" ", text)))
+
+
+def opposites(left: str, right: str) -> int:
+    """How many words of one text stand as their opposite in the other, and not as themselves."""
+    left_words, right_words = set(left.split()), set(right.split())
+    left_words = {word.strip(".,;:!?()") for word in left_words}
+    right_words = {word.strip(".,;:!?()") for word in right_words}
+    swapped = sum(
+        1
+        for word in left_words & _OPPOSITE_EN.keys()
+        if word not in right_words
+        and any(other in right_words and other not in left_words for other in _OPPOSITE_EN[word])
+    )
+    for word, others in _OPPOSITE_ZH.items():
+        if word in left and word not in right:
+            swapped += any(other in right and other not in left for other in others)
+    return swapped
+
+
+def polarity(point: Profile, window: Profile) -> float:
+    """How strongly the wording says the opposite of the point, -1 to 1.
+
+    The clause of each text that shares most terms with the other is looked at: an odd number of
+    negations and swapped opposites between the two means that one denies what the other states
+    (positive); an even number speaks mildly for agreement (negative). Both are scaled by the share
+    of terms in common, because "not" in an unrelated clause means nothing.
+    """
+    best, left, right = 0.0, "", ""
+    for point_terms, point_text in point.clauses:
+        for window_terms, window_text in window.clauses:
+            shared = len(point_terms & window_terms)
+            if not shared:
+                continue
+            overlap = shared / min(len(point_terms), len(window_terms))
+            weight = overlap * min(1.0, shared / 2)
+            if weight > best:
+                best, left, right = weight, point_text, window_text
+    if not best:
+        return 0.0
+    odd = (negations(left) + negations(right) + opposites(left, right)) % 2
+    return best if odd else -best
+
+
+def numbers_missing(point: Profile, window: Profile) -> float:
+    """Share of the point's numbers that the window does not hold; 0 without numbers."""
+    return len(point.numbers - window.numbers) / len(point.numbers) if point.numbers else 0.0

@@ -1,0 +1,494 @@
+"""The tables, as rows. `service.store` turns them into words of the domain and back.
+
+Ids are UUIDv7 made by `service.ids`. What never changes once written (published versions, grades,
+the audit log) is guarded by triggers besides, which live in the first migration: a bug or a hand
+at psql must not be able to change why somebody got a mark.
+
+Relationships load nothing by themselves (``lazy="raise"``): a forgotten load is an error, not one
+more query for each row.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Texts = dict[str, str]
+"""A text by language."""
+
+
+class Base(DeclarativeBase):
+    """Every table."""
+
+    metadata = MetaData(naming_convention=_CONVENTION)
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it from the class)
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        float: Double(),
+        bytes: LargeBinary(),
+        UUID: Uuid(),
+        Texts: JSONB(),
+        list[str]: ARRAY(Text()),
+    }
+
+
+def _one_of(column: str, *values: str) -> CheckConstraint:
+    """A closed set. Not an ENUM type: a CHECK is changed by a plain migration, in a transaction."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+def _share(column: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} >= 0 AND {column} <= 1", name=f"{column}_range")
+
+
+# Questions ---------------------------------------------------------------------------------------
+
+
+class QuestionRow(Base):
+    """A question: what stays the same from version to version."""
+
+    __tablename__ = "questions"
+    __table_args__ = (CheckConstraint("revision > 0", name="revision_positive"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    """Unique over archived questions too: old attempts and links know them by it."""
+    revision: Mapped[int] = mapped_column(server_default=text("1"))
+    """Grows with each write to the question or any version of it; its etag."""
+    seed_digest: Mapped[str | None]
+    """Digest of the seed file last loaded. NULL: the question did not come from a file."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    archived_at: Mapped[datetime | None]
+    """NULL while the question is in service."""
+
+
+class VersionRow(Base):
+    """One version of a question's content."""
+
+    __tablename__ = "question_versions"
+    __table_args__ = (
+        UniqueConstraint("question_id", "number"),
+        # An author works on one draft at a time.
+        Index(
+            "uq_question_versions_draft",
+            "question_id",
+            unique=True,
+            postgresql_where=text("status = 'draft'"),
+        ),
+        Index("ix_question_versions_tags", "tags", postgresql_using="gin"),
+        _one_of("status", "draft", "published"),
+        _one_of("reveal", "never", "after_attempt"),
+        CheckConstraint(
+            "(status = 'published') = (published_at IS NOT NULL)", name="published_at_set"
+        ),
+        CheckConstraint("number > 0", name="number_positive"),
+        CheckConstraint("difficulty BETWEEN 1 AND 5", name="difficulty_range"),
+        CheckConstraint("any_of > 0", name="any_of_positive"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    question_id: Mapped[UUID] = mapped_column(ForeignKey("questions.id"))
+    number: Mapped[int]
+    status: Mapped[str]
+    topic: Mapped[str]
+    difficulty: Mapped[int] = mapped_column(SmallInteger())
+    prompt: Mapped[Texts]
+    tags: Mapped[list[str]]
+    any_of: Mapped[int | None]
+    """NULL: points are weighted. n: any n of them suffice."""
+    reveal: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    published_at: Mapped[datetime | None]
+    """NULL until published."""
+
+    question: Mapped[QuestionRow] = relationship(lazy="raise")
+    points: Mapped[list[PointRow]] = relationship(lazy="raise", order_by="PointRow.position")
+    misconceptions: Mapped[list[MisconceptionRow]] = relationship(
+        lazy="raise", order_by="MisconceptionRow.position"
+    )
+    sources: Mapped[list[SourceRow]] = relationship(lazy="raise", order_by="SourceRow.position")
+    samples: Mapped[list[SampleRow]] = relationship(lazy="raise", order_by="SampleRow.position")
+
+
+class PointRow(Base):
+    """One idea that a good answer contains."""
+
+    __tablename__ = "points"
+    __table_args__ = (
+        UniqueConstraint("version_id", "position"),
+        _one_of("kind", "required", "optional"),
+        CheckConstraint("weight > 0", name="weight_positive"),
+    )
+
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("question_versions.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    kind: Mapped[str]
+    weight: Mapped[float]
+    statement: Mapped[Texts]
+    hint: Mapped[Texts]
+    terms: Mapped[list[str]]
+
+    phrasings: Mapped[list[PointPhrasingRow]] = relationship(
+        lazy="raise", order_by="(PointPhrasingRow.language, PointPhrasingRow.position)"
+    )
+
+
+class PointPhrasingRow(Base):
+    """Another way to say a point."""
+
+    __tablename__ = "point_phrasings"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["version_id", "point_key"], ["points.version_id", "points.key"], ondelete="CASCADE"
+        ),
+        _one_of("language", "en", "zh"),
+    )
+
+    version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    point_key: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
+class MisconceptionRow(Base):
+    """A wrong statement that people make."""
+
+    __tablename__ = "misconceptions"
+    __table_args__ = (
+        UniqueConstraint("version_id", "position"),
+        ForeignKeyConstraint(["version_id", "contradicts"], ["points.version_id", "points.key"]),
+    )
+
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("question_versions.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    contradicts: Mapped[str | None]
+    """NULL when it contradicts no single point."""
+    statement: Mapped[Texts]
+    feedback: Mapped[Texts]
+
+    phrasings: Mapped[list[MisconceptionPhrasingRow]] = relationship(
+        lazy="raise",
+        order_by="(MisconceptionPhrasingRow.language, MisconceptionPhrasingRow.position)",
+    )
+
+
+class MisconceptionPhrasingRow(Base):
+    """Another way to say a misconception."""
+
+    __tablename__ = "misconception_phrasings"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["version_id", "misconception_key"],
+            ["misconceptions.version_id", "misconceptions.key"],
+            ondelete="CASCADE",
+        ),
+        _one_of("language", "en", "zh"),
+    )
+
+    version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    misconception_key: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
+class SourceRow(Base):
+    """Where a fact can be checked."""
+
+    __tablename__ = "question_sources"
+
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("question_versions.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    url: Mapped[str | None]
+    """NULL when the source has no address."""
+
+
+class SampleRow(Base):
+    """An answer with the mark a fair teacher would give."""
+
+    __tablename__ = "samples"
+    __table_args__ = (
+        _one_of("language", "en", "zh"),
+        _one_of("level", "excellent", "good", "weak", "wrong"),
+        CheckConstraint("score >= 0 AND score <= 100", name="score_range"),
+    )
+
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("question_versions.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    language: Mapped[str]
+    level: Mapped[str]
+    score: Mapped[float]
+    answer: Mapped[str]
+
+
+# Attempts ----------------------------------------------------------------------------------------
+
+
+class CandidateRow(Base):
+    """Somebody who answers, known by the platform's id alone."""
+
+    __tablename__ = "candidates"
+    __table_args__ = (
+        CheckConstraint("(external_id IS NULL) = (erased_at IS NOT NULL)", name="tombstone"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    external_id: Mapped[str | None] = mapped_column(unique=True)
+    """NULL once erased: the row is then only a tombstone."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    erased_at: Mapped[datetime | None]
+    """NULL until erased."""
+
+
+class AttemptRow(Base):
+    """One candidate's answer to one question version."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        Index(None, "candidate_id", "id"),
+        Index(None, "version_id", "id"),
+        _one_of("language", "en", "zh"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("question_versions.id"))
+    candidate_id: Mapped[UUID] = mapped_column(ForeignKey("candidates.id"))
+    key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The API key it came through. NULL: from the command line."""
+    answer: Mapped[str | None]
+    """Exactly as submitted. NULL once erased."""
+    language: Mapped[str]
+    # JSON, not JSONB: what a platform sent comes back with its order, not Postgres's.
+    extra: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSON(none_as_null=True))
+    """The platform's own data, never looked into. NULL once erased."""
+    created_at: Mapped[datetime]
+
+    version: Mapped[VersionRow] = relationship(lazy="raise")
+    candidate: Mapped[CandidateRow] = relationship(lazy="raise")
+    grades: Mapped[list[GradeRow]] = relationship(lazy="raise", order_by="GradeRow.id")
+
+
+class GradeRow(Base):
+    """What the grader said of an attempt, once and for all."""
+
+    __tablename__ = "grades"
+    __table_args__ = (
+        Index(None, "attempt_id"),
+        CheckConstraint("score >= 0 AND score <= 100", name="score_range"),
+        CheckConstraint("expected_error >= 0", name="expected_error_range"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("attempts.id"))
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("question_versions.id"))
+    """The version it was marked against: a regrade may use a later one than was answered."""
+    score: Mapped[float]
+    expected_error: Mapped[float]
+    needs_review: Mapped[bool]
+    flags: Mapped[list[Any]] = mapped_column(JSONB())
+    misconceptions: Mapped[list[Any]] = mapped_column(JSONB())
+    feedback: Mapped[str | None]
+    """NULL once erased."""
+    grader: Mapped[str]
+    encoder: Mapped[str]
+    encoder_revision: Mapped[str]
+    calibration: Mapped[str]
+    thresholds: Mapped[dict[str, Any]] = mapped_column(JSONB())
+    elapsed_ms: Mapped[float]
+    created_at: Mapped[datetime]
+
+    points: Mapped[list[PointGradeRow]] = relationship(
+        lazy="raise", order_by="PointGradeRow.position"
+    )
+
+
+class PointGradeRow(Base):
+    """What the grader said of one point."""
+
+    __tablename__ = "point_grades"
+    __table_args__ = (
+        UniqueConstraint("grade_id", "key"),
+        _one_of("verdict", "covered", "partial", "missing", "contradicted"),
+        _share("credit"),
+        _share("probability"),
+    )
+
+    grade_id: Mapped[UUID] = mapped_column(ForeignKey("grades.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    verdict: Mapped[str]
+    credit: Mapped[float]
+    probability: Mapped[float]
+    similarity: Mapped[float]
+    evidence: Mapped[list[Any]] = mapped_column(JSONB())
+    """``[start, end)`` pairs into the answer. The words themselves stand in the answer alone, so
+    that erasing it leaves no copy."""
+    signals: Mapped[list[Any]] = mapped_column(JSONB())
+
+
+class ReviewRow(Base):
+    """A person's mark; it wins over the grade and never deletes it."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        Index(None, "attempt_id"),
+        CheckConstraint("score >= 0 AND score <= 100", name="score_range"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("attempts.id"))
+    reviewer: Mapped[str]
+    score: Mapped[float]
+    comment: Mapped[str | None]
+    """NULL: none was written, or it was erased."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AnswerVectorsRow(Base):
+    """The vectors of an answer's windows: a regrade is arithmetic, without the encoder."""
+
+    __tablename__ = "answer_vectors"
+    __table_args__ = (
+        CheckConstraint("dimension > 0", name="dimension_positive"),
+        CheckConstraint(
+            "octet_length(vectors) = 2 * dimension * jsonb_array_length(spans)", name="complete"
+        ),
+    )
+
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    encoder_revision: Mapped[str] = mapped_column(primary_key=True)
+    """Vectors of two encoders are never comparable, so the revision is part of the key."""
+    dimension: Mapped[int]
+    vectors: Mapped[bytes]
+    """Little-endian half-precision floats, one window after the other."""
+    spans: Mapped[list[Any]] = mapped_column(JSONB())
+    """``[start, end)`` of each window in the answer."""
+
+
+# Access ------------------------------------------------------------------------------------------
+
+
+class ApiKeyRow(Base):
+    """A key to the API, without its secret."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("octet_length(digest) = 32", name="digest_length"),
+        CheckConstraint(
+            "scopes <@ ARRAY['questions:read', 'questions:write', 'attempts:write', "
+            "'attempts:read', 'review', 'admin'] AND cardinality(scopes) > 0",
+            name="scopes_known",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    prefix: Mapped[str] = mapped_column(unique=True)
+    """Keys are looked up by it."""
+    digest: Mapped[bytes]
+    """SHA-256 of the whole token."""
+    name: Mapped[str]
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_used_at: Mapped[datetime | None]
+    """NULL until used. Late by up to a minute, which saves a write for each request."""
+    revoked_at: Mapped[datetime | None]
+    """NULL while the key works."""
+
+
+class IdempotencyRow(Base):
+    """A request that must not be done twice, and its response once it is done."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        Index(None, "expires_at"),
+        Index(None, "subject_id", postgresql_where=text("subject_id IS NOT NULL")),
+        CheckConstraint(
+            "(status IS NULL) = (body IS NULL) AND (status IS NULL) = (headers IS NULL)",
+            name="response_whole",
+        ),
+    )
+
+    key_id: Mapped[UUID] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
+    route: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    """Of the request's body: the same key with another body is a caller's mistake."""
+    token: Mapped[UUID]
+    """Names the claim that holds the key now."""
+    locked_until: Mapped[datetime]
+    """Past this time a claim without a response may be taken over: its process is gone."""
+    status: Mapped[int | None] = mapped_column(SmallInteger())
+    """NULL until the request has finished."""
+    headers: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """NULL until the request has finished."""
+    body: Mapped[bytes | None]
+    """NULL until the request has finished."""
+    subject_id: Mapped[UUID | None]
+    """The attempt that the body tells of: erasing it deletes this row. NULL: none."""
+    expires_at: Mapped[datetime]
+
+
+class RateLimitRow(Base):
+    """How many requests a key made in its current window."""
+
+    __tablename__ = "rate_limits"
+    # A counter that a crash may reset: not worth a flush to disk for each request.
+    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012
+
+    key_id: Mapped[UUID] = mapped_column(primary_key=True)
+    window_number: Mapped[int] = mapped_column(BigInteger())
+    """Seconds since 1970 divided by the window's length, whole."""
+    used: Mapped[int] = mapped_column(Integer())
+
+
+class AuditRow(Base):
+    """Who did what. Rows are only ever added."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (Index(None, "subject"),)
+
+    id: Mapped[int] = mapped_column(BigInteger(), Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The API key that acted. NULL: the command line."""
+    action: Mapped[str]
+    subject: Mapped[str]
+    """The id, with its prefix, of what was acted on; never a candidate's own id, because rows
+    here cannot be erased."""
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB())

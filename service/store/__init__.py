@@ -1,0 +1,11 @@
+"""Every query and transaction: rows to words of the domain and back.
+
+`Store` opens transactions; what can be done in one is grouped by what it is about:
+`tx.questions`, `tx.attempts`, `tx.keys`. Nothing outside this package writes SQL.
+"""
+
+from service.store.connections import make_engine
+from service.store.core import Store, Transaction
+from service.store.schema import migrate
+
+__all__ = ["Store", "Transaction", "make_engine", "migrate"]
