@@ -23,7 +23,7 @@ install-dev: ## The same, and what tests and checks need
 	@$(PYTHON) tools/install.py --dev
 
 run: install ## Start everything: database, service, samples; Ctrl-C stops it all
-	@$(PY) -m service up
+	@exec $(PY) -m service up --stop-with-parent
 
 test: install-dev ## Run every test on a real Postgres
 	@$(PY) -m pytest $(TESTS)
@@ -44,7 +44,7 @@ migrations: install-dev ## Check that migrations and models agree
 
 check: lint types migrations test ## Everything that CI checks
 
-lock: ## Write the lock files anew from requirements*.in
+lock: ## Write the lock files anew, with the newest versions
 	@sh tools/lock.sh
 
 clean: ## Remove the environment and caches, not the data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,8 +20,10 @@ from service.grader.reading import Reading, read
 from service.grader.references import question_from_references
 from service.grader.signals import (
     Background,
+    Measured,
     PreparedQuestion,
     Vectors,
+    items_of,
     measure,
     prepare,
     question_texts,
@@ -87,8 +89,8 @@ class Case:
     """None: the source does not say."""
     dataset: str
     group: str
-    point: str | None = None
-    """Only this point is asked about; None: all of them."""
+    item: str | None = None
+    """Only the point or misconception of this key is asked about; None: all points."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,8 @@ def measure_cases(
     share: list[float] = []
     prepared_by_question: dict[int, PreparedQuestion] = {}
     number = -1
+    last: tuple[int, str] | None = None
+    measured: list[Measured] = []
     for index, (case, reading) in enumerate(zip(cases, readings, strict=True)):
         key = id(case.question)
         prepared = prepared_by_question.get(key)
@@ -156,19 +160,16 @@ def measure_cases(
             vectors = table[question_texts(case.question)]
             prepared = prepare(case.question, vectors, background, case.alternatives)
             prepared_by_question[key] = prepared
-        measured = measure(
-            prepared, reading, table[[window.text for window in reading.windows]], background
-        )
-        for group in prepared.alternatives:
+        if (key, case.answer) != last:
+            vectors = table[[window.text for window in reading.windows]]
+            measured = measure(prepared, reading, vectors, background)
+            last = (key, case.answer)
+        for items, worth in _asked(case, prepared):
             number += 1
-            points = [case.question.points[item] for item in group]
-            worth = shares(points, case.question.rule)
-            for item, point, part in zip(group, points, worth, strict=True):
-                if case.point in (None, point.key):
-                    values.append(measured[item].values)
-                    case_of.append(index)
-                    alternative_of.append(number)
-                    share.append(1.0 if case.point else part)
+            values += [measured[item].values for item in items]
+            case_of += [index] * len(items)
+            alternative_of += [number] * len(items)
+            share += worth
     return Measurements(
         cases=tuple(cases),
         values=np.stack(values),
@@ -177,6 +178,19 @@ def measure_cases(
         share=np.array(share),
         plain=_plain_cosines(cases, table, references),
     )
+
+
+def _asked(
+    case: Case, prepared: PreparedQuestion
+) -> Iterator[tuple[Sequence[int], Sequence[float]]]:
+    """The items a case is about, with what each is worth; several alternatives if it has them."""
+    question = case.question
+    if case.item is not None:
+        keys = [item.key for item in items_of(question)]
+        yield [keys.index(case.item)], [1.0]
+        return
+    for group in prepared.alternatives:
+        yield group, shares([question.points[item] for item in group], question.rule)
 
 
 def _texts(

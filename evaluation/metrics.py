@@ -119,7 +119,7 @@ def bootstrap(
 
 
 def within(metric: Metric, human: Floats, ours: Floats, groups: Sequence[str]) -> float:
-    """Mean of a metric over the questions, weighted by their answers; questions without one left out."""
+    """Mean of a metric over the questions that have one, weighted by their answers."""
     names = np.array(groups)
     parts: Mapping[str, tuple[float, int]] = {
         name: (metric(human[names == name], ours[names == name]), int((names == name).sum()))

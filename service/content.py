@@ -9,9 +9,9 @@ that seed files, exports and the author view of the API share.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from service import ids
 from service.domain import (
@@ -28,6 +28,8 @@ from service.domain import (
 )
 from service.errors import FieldFault, InvalidInput
 from service.grader.language import detect
+
+Item = TypeVar("Item")
 
 LEVELS = ("excellent", "good", "weak", "wrong")
 """What a sample answer can be."""
@@ -172,7 +174,12 @@ def check_rubric(question: Question, limits: Limits) -> list[FieldFault]:
     ]
 
 
-def _each(check: Any, items: Sequence[Any], pointer: str, limits: Limits) -> Iterator[FieldFault]:
+def _each(
+    check: Callable[[Item, str, Limits], Iterator[FieldFault]],
+    items: Sequence[Item],
+    pointer: str,
+    limits: Limits,
+) -> Iterator[FieldFault]:
     for index, item in enumerate(items):
         yield from check(item, f"{pointer}/{index}", limits)
 

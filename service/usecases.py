@@ -447,7 +447,7 @@ def create_key(
         Conflict: a key with this token's prefix exists.
     """
     refuse("The key cannot be made.", _key_faults(name, scopes))
-    token = secret or _random_token()
+    token = _random_token() if secret is None else secret
     prefix, digest = _given_token(token)
     with store.transaction() as tx:
         key = tx.keys.add(prefix=prefix, digest=digest, name=name, scopes=frozenset(scopes))
@@ -466,7 +466,7 @@ def ensure_admin_key(store: Store, *, token: str | None = None) -> str | None:
         InvalidInput: a token of the wrong form.
         Conflict: another key has the token's prefix.
     """
-    wanted = token or _random_token()
+    wanted = _random_token() if token is None else token
     prefix, digest = _given_token(wanted)
     with store.transaction() as tx:
         tx.keys.lock_admin()

@@ -11,6 +11,8 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +22,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from service.localdb import LocalDatabase
+from service.localdb import LocalDatabase, LocalDatabaseError
 
 if TYPE_CHECKING:
     from service.encoder import SentenceEncoder
@@ -158,3 +160,32 @@ def grader(encoder: SentenceEncoder) -> Grader:
 def root() -> Path:
     """The top of the repository."""
     return ROOT
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home folder that every user can reach; pytest's own are closed to others."""
+    top = Path(tempfile.mkdtemp(prefix="pointmark-localdb-"))
+    top.chmod(0o755)
+    yield top / "home"
+    _clear(top)
+
+
+def _clear(top: Path) -> None:
+    for data in top.glob("**/PG_VERSION"):
+        if data.parent.name == "data":
+            with contextlib.suppress(LocalDatabaseError):
+                LocalDatabase(data.parent.parent.parent, durable=False).stop()
+    for pid in _working_below(top):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(top)
+
+
+def _working_below(top: Path) -> Iterator[int]:
+    """Processes in these folders, found without the code under test: a fault of its must not
+    make the tests kill strangers."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if Path(os.readlink(entry / "cwd")).is_relative_to(top):
+                yield int(entry.name)

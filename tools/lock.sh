@@ -1,5 +1,6 @@
 #!/bin/sh
-# Write requirements.txt and requirements-dev.txt anew from the .in files. Run by `make lock`.
+# Write requirements.txt anew from pyproject.toml, and requirements-dev.txt from
+# requirements-dev.in. Run by `make lock`.
 #
 # The lock is universal: one file for every platform and Python from 3.11 on, with markers where
 # they differ. It leaves out what only CUDA builds of torch ask for, because the installer takes
@@ -23,5 +24,5 @@ compile() { # source, target, further arguments
     } > "$target"
 }
 
-compile requirements.in requirements.txt
+compile pyproject.toml requirements.txt
 compile requirements-dev.in requirements-dev.txt -c "$work/requirements.txt"

@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from service.cli.common import say, show_json
+from service.cli.common import dump, say
 from service.cli.samples import Client, Unreachable, show_samples
 from service.cli.serving import gunicorn_command
 from service.config import SETTINGS, Settings
@@ -55,14 +55,21 @@ class _Asked(Exception):
 class LocalRun:
     """One run, from start to stop."""
 
-    def __init__(self, settings: Settings, *, samples: bool, as_json: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        samples: bool,
+        with_parent: bool = False,
+        as_json: bool = False,
+    ) -> None:
         self._settings = settings
         self._samples = samples
         self._as_json = as_json
         self._home = Path(os.path.abspath(settings.home))
         self._log_path = self._home / "service.log"
         self._pid_file = self._home / "gunicorn.pid"
-        self._parent = os.getppid()
+        self._parent = os.getppid() if with_parent else None
         self._database: LocalDatabase | None = None
 
     @property
@@ -225,6 +232,7 @@ class LocalRun:
         client = Client(self.base)
         begun = said = time.monotonic()
         while True:
+            self._check_parent()
             if child.poll() is not None:
                 raise CannotRun(f"the service did not start:\n{self._said(said_before)}")
             ready, why = client.readiness()
@@ -249,7 +257,8 @@ class LocalRun:
 
     def _announce(self, made: str | None, seconds: float) -> None:
         if self._as_json:
-            show_json({"url": self.base, "key": made, "log": self._log_path})
+            click.echo(dump({"url": self.base, "key": made, "log": self._log_path}))
+            sys.stdout.flush()
             return
         if self._samples:
             token = self.key_file.read_text(encoding="ascii").strip()
@@ -275,8 +284,7 @@ class LocalRun:
         """Until asked to stop: keep the database up, and leave when the service or `make` does."""
         looked = time.monotonic()
         while child.poll() is None:
-            if os.getppid() != self._parent:
-                raise _Asked
+            self._check_parent()
             time.sleep(0.25)
             if self._database is not None and time.monotonic() - looked > 2:
                 looked = time.monotonic()
@@ -286,6 +294,11 @@ class LocalRun:
             f"the service stopped by itself (exit code {child.returncode}):\n"
             f"{self._said(max(0, log.tell() - 4000))}"
         )
+
+    def _check_parent(self) -> None:
+        """Whoever called us is gone: nobody is left to press Ctrl-C."""
+        if self._parent is not None and os.getppid() != self._parent:
+            raise _Asked
 
     def _end(self, child: subprocess.Popen[bytes]) -> None:
         """Stop gunicorn: in order first, by force on a second signal or when it takes too long."""

@@ -40,9 +40,12 @@ def serve(as_json: bool) -> None:
 
 @click.command()
 @click.option("--samples/--no-samples", default=True, help="Grade two sample answers on screen.")
+@click.option(
+    "--stop-with-parent", is_flag=True, help="End when the calling process does; for make."
+)
 @as_json
 @told
-def up(samples: bool, as_json: bool) -> None:
+def up(samples: bool, stop_with_parent: bool, as_json: bool) -> None:
     """Start everything here: database, migrations, questions, service; `make run` calls this.
 
     Ctrl-C stops all of it. With --json, one line of JSON says when and where the service is
@@ -50,4 +53,5 @@ def up(samples: bool, as_json: bool) -> None:
     """
     from service.cli.local import LocalRun
 
-    sys.exit(LocalRun(read_settings(), samples=samples, as_json=as_json).run())
+    run = LocalRun(read_settings(), samples=samples, with_parent=stop_with_parent, as_json=as_json)
+    sys.exit(run.run())

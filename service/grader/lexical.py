@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,8 +38,13 @@ _STOP = frozenset(_LEXICON["en"]["stop"].split())
 _ZH_STOP = frozenset(_LEXICON["zh"]["stop"])
 _NEGATION = _any_of("negations")
 _NOT_NEGATION = _any_of("not_negations")
-_OPPOSITE_EN = _opposites(_LEXICON["en"]["opposites"])
-_OPPOSITE_ZH = _opposites(_LEXICON["zh"]["opposites"])
+_OPPOSITE = _opposites(_LEXICON["en"]["opposites"] + _LEXICON["zh"]["opposites"])
+_OPPOSABLE = re.compile(
+    "|".join(
+        rf"\b{word}\b" if word.isascii() else word
+        for word in sorted(_OPPOSITE, key=len, reverse=True)
+    )
+)
 
 _CLAUSE = re.compile(
     r"[,，;；。.!?！？:：]\s*|\bbut\b|\bhowever\b|\balthough\b|\bwhile\b|但是?|然而|虽然|而是"
@@ -95,7 +101,8 @@ def terms(text: str) -> frozenset[str]:
             content = [
                 a + b for a, b in itertools.pairwise(token) if not (a in _ZH_STOP and b in _ZH_STOP)
             ]
-            found.update(content or ([token] if token not in _ZH_STOP else []))
+            alone = len(token) == 1 and token not in _ZH_STOP
+            found.update([token] if alone else content)
         elif token not in _STOP:
             found.add(_stem(token))
     return frozenset(found)
@@ -129,19 +136,17 @@ def negations(text: str) -> int:
 
 def opposites(left: str, right: str) -> int:
     """How many words of one text stand as their opposite in the other, and not as themselves."""
-    left_words, right_words = set(left.split()), set(right.split())
-    left_words = {word.strip(".,;:!?()") for word in left_words}
-    right_words = {word.strip(".,;:!?()") for word in right_words}
-    swapped = sum(
+    left_words, right_words = _opposable(left), _opposable(right)
+    return sum(
         1
-        for word in left_words & _OPPOSITE_EN.keys()
-        if word not in right_words
-        and any(other in right_words and other not in left_words for other in _OPPOSITE_EN[word])
+        for word in left_words - right_words
+        if any(other in right_words and other not in left_words for other in _OPPOSITE[word])
     )
-    for word, others in _OPPOSITE_ZH.items():
-        if word in left and word not in right:
-            swapped += any(other in right and other not in left for other in others)
-    return swapped
+
+
+def _opposable(text: str) -> frozenset[str]:
+    """The words of a case-folded text that have an opposite, the longest reading of each."""
+    return frozenset(_OPPOSABLE.findall(text))
 
 
 def polarity(point: Profile, window: Profile) -> float:
@@ -171,3 +176,20 @@ def polarity(point: Profile, window: Profile) -> float:
 def numbers_missing(point: Profile, window: Profile) -> float:
     """Share of the point's numbers that the window does not hold; 0 without numbers."""
     return len(point.numbers - window.numbers) / len(point.numbers) if point.numbers else 0.0
+
+
+def uses_any(text: str, wanted: tuple[str, ...]) -> bool:
+    """Whether a normalised text holds one of these terms."""
+    return bool(_term_pattern(wanted).search(text.casefold()))
+
+
+@lru_cache(maxsize=2048)
+def _term_pattern(wanted: tuple[str, ...]) -> re.Pattern[str]:
+    """Latin terms as whole words, because LeNet stands inside GoogLeNet; Han terms anywhere."""
+    plain = (" ".join(unicodedata.normalize("NFKC", term).casefold().split()) for term in wanted)
+    return re.compile(
+        "|".join(
+            rf"(?<![a-z0-9]){re.escape(t)}(?![a-z0-9])" if t.isascii() else re.escape(t)
+            for t in plain
+        )
+    )

@@ -18,6 +18,7 @@ LONG_ITEM = 16
 # Parts smaller than this (Han characters; a word counts two) say too little to stand alone.
 SMALL_PART = 6
 MAX_POINTS = 64
+WEIGHTED = Rule()
 
 
 def question_from_references(
@@ -25,7 +26,7 @@ def question_from_references(
     *,
     prompt: str | None = None,
     misconceptions: Sequence[Misconception] = (),
-    rule: Rule = Rule(),
+    rule: Rule = WEIGHTED,
 ) -> tuple[Question, tuple[tuple[str, ...], ...]]:
     """A question made of model answers, and the point keys of each model answer.
 

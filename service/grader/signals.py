@@ -115,7 +115,7 @@ class Measured:
 
 def question_texts(question: Question) -> list[str]:
     """Every text of a question that is embedded: points, misconceptions, prompts, in that order."""
-    said = [text for item in _items(question) for _, text in item.texts()]
+    said = [text for item in items_of(question) for _, text in item.texts()]
     return [normalise(text) for text in [*said, *question.prompt.values()]]
 
 
@@ -128,7 +128,7 @@ def prepare(
     """Sort a question's vectors, given in the order of `question_texts`."""
     phrased: list[Phrased] = []
     columns: list[NDArray[np.intp]] = []
-    for item in _items(question):
+    for item in items_of(question):
         first = len(phrased)
         for _, text in item.texts():
             plain = normalise(text)
@@ -220,7 +220,7 @@ def _measure_one(
         "denial": max(0.0, polarity),
         "accord": max(0.0, -polarity),
         "numbers_missing": lexical.numbers_missing(phrased.profile, profile),
-        "terms_met": _terms_met(_items(prepared.question)[item], reading.windows[window].text),
+        "terms_met": _terms_met(items_of(prepared.question)[item], reading.windows[window].text),
         "shorter": min(3.0, max(0.0, ratio)),
         "longer": min(3.0, max(0.0, -ratio)),
         "cross_language": 0.0 if same_language else 1.0,
@@ -233,7 +233,8 @@ def _measure_one(
     )
 
 
-def _items(question: Question) -> list[Point | Misconception]:
+def items_of(question: Question) -> list[Point | Misconception]:
+    """What of a question an answer is compared with, in the order of `PreparedQuestion.columns`."""
     return [*question.points, *question.misconceptions]
 
 
@@ -288,5 +289,4 @@ def _novelty(profile: lexical.Profile, prompt_terms: frozenset[str]) -> float:
 def _terms_met(item: Point | Misconception, text: str) -> float:
     if isinstance(item, Misconception) or not item.terms:
         return 0.0
-    folded = text.casefold()
-    return 1.0 if any(normalise(term).casefold() in folded for term in item.terms) else 0.0
+    return 1.0 if lexical.uses_any(text, item.terms) else 0.0

@@ -191,6 +191,56 @@ def test_a_stale_lock_file_that_names_a_living_stranger_is_cleared_and_he_is_lef
         stranger.wait()
 
 
+@needs_proc
+def test_a_stranger_who_happens_to_work_in_the_folder_is_no_server(home: Path) -> None:
+    with database(home).use():
+        pass
+    data = home / "postgres/data"
+    stranger = subprocess.Popen(["sleep", "60"], cwd=data)
+    try:
+        (data / "postmaster.pid").write_text(f"{stranger.pid}\n{data}\n0\n5432\n\n\n\nready\n")
+
+        with database(home).use() as url:
+            assert ask(url, "SELECT 1") == 1
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_port_taken_at_the_last_moment_is_given_up_for_another(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from service import localdb
+
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        taken = squatter.getsockname()[1]
+        choose = localdb._free_port
+        choices = iter([taken])
+        monkeypatch.setattr(localdb, "_free_port", lambda port: next(choices, 0) or choose(None))
+
+        with database(home).use() as url:
+            assert f":{taken}/" not in url
+            assert ask(url, "SELECT 1") == 1
+
+
+def test_a_server_that_dies_in_use_is_revived_on_the_same_port(home: Path) -> None:
+    watched = LocalDatabase(home)
+    with watched.use() as url:
+        do(url, "CREATE TABLE kept AS SELECT 1 AS one")
+        pid = server_pid(home)
+        watched.revive()
+        assert server_pid(home) == pid
+
+        os.kill(pid, signal.SIGKILL)
+        await_gone(pid)
+        watched.revive()
+
+        assert ask(url, "SELECT one FROM kept") == 1
+
+
 def test_stopping_with_a_stale_lock_file_signals_nobody(home: Path) -> None:
     with database(home).use():
         pass

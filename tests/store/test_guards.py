@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
 
@@ -17,9 +19,10 @@ def filled(store: Store, database_url: str) -> str:
     usecases.create_question(store, a_question(), actor=None)
     usecases.publish(store, "why-relu", if_match="*", actor=None)
     usecases.save_draft(store, "why-relu", a_question(difficulty=3), if_match="*", actor=None)
+    grader: Any = StandInGrader()
     usecases.submit_attempt(
         store,
-        StandInGrader(),
+        grader,
         usecases.QuestionCache(),
         "why-relu",
         candidate="ada",

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -124,6 +127,19 @@ def test_migrating_works_from_any_folder(
     migrate(blank_database_url)
 
     assert reasons_not_ready(blank_database_url) == []
+
+
+def test_alembic_by_hand_finds_its_way_too(database_url: str, root: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", "-c", str(root / "alembic.ini"), "check"],
+        env={**os.environ, "DATABASE_URL": database_url},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "No new upgrade operations detected.\n"), done
 
 
 def test_a_store_without_migrations_is_not_ready_and_says_what_to_do(

@@ -1,0 +1,178 @@
+"""Cases made of our own questions: what human-graded sets lack.
+
+Those sets hold no misconceptions, hardly any contradiction in Chinese and no answer in the other
+language. A rubric holds them all: each phrasing, left out of its point, is an answer that earns
+that point and no other; each misconception contradicts its point; a negated statement denies it.
+The sample answers are not used: tests measure the grader with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from evaluation.data import Row
+from evaluation.measured import Case
+from evaluation.negate import negate
+from service.domain import Language, Misconception, Point, Question
+from service.grader.references import question_from_references
+from service.grader.signals import items_of
+
+Item = TypeVar("Item", Point, Misconception)
+
+BANK = "bank"
+REFERENCES = "references"
+ELSEWHERE = "elsewhere"
+
+
+def bank_cases(questions: Sequence[Question]) -> list[Case]:
+    """Cases of all the questions given, one for each answer and point."""
+    return [case for question in questions for case in _of_question(question)]
+
+
+def reference_cases(rows: Sequence[Row]) -> list[Case]:
+    """The first reference of each question as an answer to itself, plain and negated."""
+    cases = []
+    for row in _one_a_question(rows):
+        reference = row.references[0]
+        question, alternatives = question_from_references([reference], prompt=row.question)
+        cases.append(_whole(row, question, alternatives, reference, contradictory=False))
+        denied = [negate(point.statement[next(iter(point.statement))]) for point in question.points]
+        if all(denied):
+            answer = "\n".join(text for text in denied if text)
+            cases.append(_whole(row, question, alternatives, answer, contradictory=True))
+    return cases
+
+
+def elsewhere_cases(rows: Sequence[Row], answers: int = 6) -> list[Case]:
+    """Answers to other questions of the same set: off the topic, and worth nothing.
+
+    The other question is the one half the set away, so that neighbours on one subject don't meet.
+    """
+    cases = []
+    for name in sorted({row.dataset for row in rows}):
+        ours = [row for row in rows if row.dataset == name]
+        asked = _one_a_question(ours)
+        for index, row in enumerate(asked):
+            other = asked[(index + len(asked) // 2) % len(asked)]
+            given = [r.answer for r in ours if r.group == other.group and r.score >= 0.5][:answers]
+            if other.group == row.group or other.question == row.question:
+                continue
+            question, alternatives = question_from_references(row.references, prompt=row.question)
+            cases += [
+                replace(
+                    _whole(row, question, alternatives, answer, contradictory=False),
+                    target=0.0,
+                    dataset=ELSEWHERE,
+                )
+                for answer in given
+            ]
+    return cases
+
+
+def _one_a_question(rows: Sequence[Row]) -> list[Row]:
+    return list({row.group: row for row in rows}.values())
+
+
+def _whole(
+    row: Row,
+    question: Question,
+    alternatives: tuple[tuple[str, ...], ...],
+    answer: str,
+    *,
+    contradictory: bool,
+) -> Case:
+    return Case(
+        question=question,
+        alternatives=alternatives,
+        answer=answer,
+        target=0.0 if contradictory else 1.0,
+        contradictory=contradictory,
+        dataset=REFERENCES,
+        group=row.group,
+    )
+
+
+def _of_question(question: Question) -> Iterator[Case]:
+    for point in question.points:
+        for language, text in point.texts():
+            yield from _says(_without(question, point, text), point.key, text)
+            if any(other is not language for other, _ in point.texts()):
+                yield from _says(_without_language(question, point, language), point.key, text)
+        for text in point.statement.values():
+            yield from _says(question, point.key, text)
+            denied = negate(text)
+            if denied:
+                yield from _denies(question, point.key, denied)
+    for item in question.misconceptions:
+        for _, text in item.texts():
+            left = _without_misconception(question, item, text)
+            yield from _denies(left, item.contradicts, text)
+            yield _case(left, text, item.key, target=1.0)
+
+
+def _says(question: Question, key: str, text: str) -> Iterator[Case]:
+    """`text` earns the point `key`, no other, and shows no misconception."""
+    for item in items_of(question):
+        yield _case(question, text, item.key, target=float(item.key == key))
+
+
+def _denies(question: Question, key: str | None, text: str) -> Iterator[Case]:
+    """`text` contradicts the point `key` and earns none."""
+    for point in question.points:
+        yield _case(question, text, point.key, target=0.0, contradictory=point.key == key)
+
+
+def _case(
+    question: Question, answer: str, item: str, *, target: float, contradictory: bool = False
+) -> Case:
+    return Case(
+        question=question,
+        alternatives=None,
+        answer=answer,
+        target=target,
+        contradictory=contradictory,
+        dataset=BANK,
+        group=f"{BANK}/{question.slug}",
+        item=item,
+    )
+
+
+def _without(question: Question, point: Point, text: str) -> Question:
+    """The question with this phrasing of the point unknown."""
+    left = _left_out(point, text)
+    return replace(
+        question, points=tuple(left if p.key == point.key else p for p in question.points)
+    )
+
+
+def _without_language(question: Question, point: Point, language: Language) -> Question:
+    """The question with the point written in the other language only."""
+    left = replace(
+        point,
+        statement={name: text for name, text in point.statement.items() if name is not language},
+        phrasings={name: said for name, said in point.phrasings.items() if name is not language},
+    )
+    return replace(
+        question, points=tuple(left if p.key == point.key else p for p in question.points)
+    )
+
+
+def _without_misconception(question: Question, item: Misconception, text: str) -> Question:
+    left = _left_out(item, text)
+    return replace(
+        question,
+        misconceptions=tuple(left if m.key == item.key else m for m in question.misconceptions),
+    )
+
+
+def _left_out(item: Item, text: str) -> Item:
+    return replace(
+        item,
+        statement={name: said for name, said in item.statement.items() if said != text},
+        phrasings={
+            name: tuple(said for said in texts if said != text)
+            for name, texts in item.phrasings.items()
+        },
+    )
