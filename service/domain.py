@@ -312,6 +312,8 @@ class Attempt:
     metadata: Mapping[str, Any]
     created_at: datetime
     grades: tuple[StoredGrade, ...]
+    reveal: Reveal = Reveal.NEVER
+    """What the question's version lets candidates see of its points."""
     erased: bool = False
     """True once the candidate was erased: candidate, answer, metadata and feedback are empty."""
 

@@ -4,6 +4,7 @@
 
     PointmarkError
     ├── InvalidInput            a field holds something that cannot be accepted
+    │   └── AnswerTooLong
     ├── NotFound                the thing named does not exist (or is not visible)
     ├── NotPublished            the question has no published version to answer
     ├── Conflict                the change contradicts what is stored
@@ -49,6 +50,10 @@ class InvalidInput(PointmarkError):
     def __init__(self, detail: str, faults: Sequence[FieldFault] = ()) -> None:
         super().__init__(detail)
         self.faults = tuple(faults)
+
+
+class AnswerTooLong(InvalidInput):
+    """The answer has more characters than the settings allow."""
 
 
 class NotFound(PointmarkError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from service.domain import Language
+from service.domain import Language, VersionStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,8 @@ class QuestionFilter:
     tag: str | None = None
     language: Language | None = None
     """Only questions whose prompt exists in this language."""
+    status: VersionStatus | None = None
+    """Of the version shown; in listings for authors, where drafts are shown at all."""
     q: str | None = None
     """Text that the prompt contains, in any language, whatever the case of its letters."""
 

@@ -80,7 +80,7 @@ class StandInGrader:
     def __init__(self) -> None:
         self.prepared = 0
 
-    def prepare(self, question: Question) -> Question:
+    def prepare(self, question: Question, alternatives: object = None) -> Question:
         self.prepared += 1
         return question
 

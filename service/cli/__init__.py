@@ -11,9 +11,10 @@ from __future__ import annotations
 import click
 
 from service import __version__
+from service.cli.agreement import evaluate, fit
 from service.cli.attempts import export, grade
+from service.cli.checkup import doctor
 from service.cli.database import migrate, seed, setup
-from service.cli.doctor import doctor
 from service.cli.keys import key
 from service.cli.questions import question
 from service.cli.serving import serve, up
@@ -31,5 +32,8 @@ def main() -> None:
     """
 
 
-for command in (up, serve, setup, migrate, seed, grade, question, key, export, doctor):
+for command in (
+    *(up, serve, setup, migrate, seed, grade, question, key, export),
+    *(evaluate, fit, doctor),
+):
     main.add_command(command)

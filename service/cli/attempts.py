@@ -57,7 +57,7 @@ def _grade_many(settings: Settings, source: Path, target: Path, as_json: bool) -
 
     with _reading(source) as incoming, _writing(target, source) as outgoing:
         say("loading the encoder")
-        batch = Batch(loaded_grader(settings), settings)
+        batch = Batch(loaded_grader(settings))
         stream = Stream(
             parse=lambda data: parse_request(data, settings),
             work=batch.grade,

@@ -91,12 +91,6 @@ def _line(found: ApiKey) -> str:
 
 
 def _shown(found: ApiKey) -> dict[str, Any]:
-    return {
-        "id": found.key_id,
-        "name": found.name,
-        "prefix": found.prefix,
-        "scopes": sorted(found.scopes),
-        "created_at": found.created_at,
-        "last_used_at": found.last_used_at,
-        "revoked_at": found.revoked_at,
-    }
+    from service.api.views import api_key
+
+    return api_key(found)

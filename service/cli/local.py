@@ -151,8 +151,10 @@ class LocalRun:
         say("starting the database")
         self._database = LocalDatabase(self._settings.home, say=say)
         with self._database.use() as url:
-            yield url
-            say("stopping the database")
+            try:
+                yield url
+            finally:
+                say("stopping the database")
 
     # ------------------------------------------------------------------ the service
 

@@ -7,7 +7,6 @@ the rest goes on.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Generic, TypeVar
 
 from service.cli.common import dump, error_object, say
-from service.errors import FieldFault, InvalidInput, PointmarkError
+from service.errors import InvalidInput, PointmarkError
 
 Item = TypeVar("Item")
 
@@ -113,7 +112,7 @@ class Stream(Generic[Item]):
         line: Line[Item] = Line(number=number)
         try:
             if raw is None:
-                raise InvalidInput(f"the line is longer than {self._longest:,} bytes")
+                raise InvalidInput(f"The line is longer than {self._longest:,} bytes.")
             line.data = _object(raw)
             line.item = self._parse(line.data)
         except PointmarkError as fault:
@@ -165,22 +164,13 @@ def _report(line: Line[Any]) -> None:
 
 
 def _object(raw: bytes) -> dict[str, Any]:
-    """The JSON object of one line."""
-    try:
-        value = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_constant)
-    except UnicodeDecodeError as fault:
-        raise InvalidInput(f"not UTF-8 at byte {fault.start}") from fault
-    except ValueError as fault:
-        raise InvalidInput(f"not JSON: {fault}") from fault
-    except RecursionError as fault:
-        raise InvalidInput("not usable JSON: nested too deeply") from fault
+    """The JSON object of one line, read as strictly as a body over HTTP."""
+    from service.api.parsing import read_json
+
+    value = read_json(raw)
     if not isinstance(value, dict):
-        raise InvalidInput("not a JSON object", [FieldFault(pointer="#", detail="no object")])
+        raise InvalidInput("The line is not a JSON object.")
     return value
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
 
 
 class Progress:

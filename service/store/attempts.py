@@ -37,6 +37,7 @@ from service.domain import (
     PointGrade,
     Provenance,
     QuestionVersion,
+    Reveal,
     Signal,
     StoredGrade,
     Verdict,
@@ -179,6 +180,7 @@ class Attempts:
             metadata=metadata,
             created_at=now,
             grades=(stored,),
+            reveal=version.content.reveal,
         )
 
     def _candidate(self, external_id: str) -> UUID:
@@ -360,6 +362,7 @@ def _attempt(row: AttemptRow) -> Attempt:
         metadata=row.extra or {},
         created_at=row.created_at,
         grades=tuple(_stored_grade(grade, row.answer) for grade in row.grades),
+        reveal=Reveal(row.version.reveal),
         erased=row.answer is None,
     )
 

@@ -42,6 +42,8 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=_POOL_WAIT_S,
+        # Messages of errors end up in logs, and parameters are candidates' answers.
+        hide_parameters=True,
         json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False),
         connect_args={
             "connect_timeout": _CONNECT_S,

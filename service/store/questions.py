@@ -355,6 +355,8 @@ def _fitting(filters: QuestionFilter) -> Iterator[ColumnElement[bool]]:
     prompt = VersionRow.__table__.c.prompt
     if filters.language is not None:
         yield prompt.has_key(filters.language.value)
+    if filters.status is not None:
+        yield VersionRow.status == filters.status
     if filters.q is not None:
         yield or_(
             *(

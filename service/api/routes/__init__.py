@@ -1,0 +1,11 @@
+"""The routes, a module for each resource. Each reads: parse, authorise, call, present."""
+
+from apiflask import APIBlueprint
+
+from service.api.routes.attempts import attempts
+from service.api.routes.health import health
+from service.api.routes.keys import keys
+from service.api.routes.pages import pages
+from service.api.routes.questions import questions
+
+BLUEPRINTS: tuple[APIBlueprint, ...] = (questions, attempts, keys, health, pages)

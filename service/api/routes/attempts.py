@@ -1,0 +1,162 @@
+"""Answers in, grades out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response
+
+from service import usecases
+from service.api.auth import needs
+from service.api.context import caller, parts, state
+from service.api.idempotency import Once, idempotent
+from service.api.operations import about
+from service.api.reading import blueprint
+from service.api.responses import json_response, page
+from service.api.rubrics import checked_answer, task
+from service.api.schemas import (
+    AttemptIn,
+    AttemptListIn,
+    AttemptOut,
+    AttemptPage,
+    Erasure,
+    Graded,
+    GradeIn,
+)
+from service.api.views import attempt as shown
+from service.api.views import faces_candidates, grade, graded_points
+from service.content import refuse
+from service.domain import Attempt, Grade, Scope
+from service.errors import FieldFault
+from service.exchange import AttemptFilter
+
+attempts = blueprint("attempts", tag="Attempts", prefix="/v1")
+
+MAX_METADATA_BYTES = 16_384
+
+
+@attempts.post("/questions/<id>/attempts")
+@attempts.doc(
+    **about(
+        "submitAttempt",
+        scope=Scope.ATTEMPTS_WRITE,
+        problems=("not_found", "not_published", "answer_too_long", "not_ready"),
+        takes=("Idempotency-Key",),
+        gives=("Location", "Idempotency-Replayed"),
+    )
+)
+@needs(Scope.ATTEMPTS_WRITE)
+@attempts.input(AttemptIn, arg_name="body")
+@attempts.output(AttemptOut, 201)
+@idempotent
+def submit_attempt(once: Once, id: str, body: AttemptIn) -> Response:
+    """Submit an answer.
+
+    It is graded and stored in one call. A blank answer is an attempt like any other: its score is
+    0 and its flag `blank`.
+    """
+    outcome = once.presenting(_created, subject=lambda made: made.attempt_id)
+    made = usecases.submit_attempt(
+        parts().store,
+        parts().grader.get(),
+        parts().cache,
+        id,
+        candidate=body.candidate,
+        answer=checked_answer(body.answer, body.language, parts().limits),
+        metadata=_metadata(body),
+        actor=caller(),
+        finish=outcome,
+        limits=parts().limits,
+    )
+    _note(made.grades[-1].grade)
+    return outcome.response
+
+
+@attempts.get("/attempts")
+@attempts.doc(
+    **about("listAttempts", scope=Scope.ATTEMPTS_READ, problems=("not_found",), gives=("Link",))
+)
+@needs(Scope.ATTEMPTS_READ)
+@attempts.input(AttemptListIn, location="query", arg_name="query")
+@attempts.output(AttemptPage)
+def list_attempts(query: AttemptListIn) -> Response:
+    """List attempts.
+
+    Newest first, of one question or one candidate if asked for.
+    """
+    filters = AttemptFilter(
+        question=query.question, candidate=query.candidate, since=query.since, until=query.until
+    )
+    found = usecases.list_attempts(parts().store, filters, cursor=query.cursor, limit=query.limit)
+    return page([_shown(each) for each in found.items], found.next_cursor)
+
+
+@attempts.get("/attempts/<id>")
+@attempts.doc(**about("getAttempt", scope=Scope.ATTEMPTS_READ, problems=("not_found",)))
+@needs(Scope.ATTEMPTS_READ)
+@attempts.output(AttemptOut)
+def get_attempt(id: str) -> Response:
+    """Get an attempt with all its grades."""
+    return json_response(_shown(usecases.attempt(parts().store, id)))
+
+
+@attempts.post("/grade")
+@attempts.doc(
+    **about("grade", scope=Scope.ATTEMPTS_WRITE, problems=("answer_too_long", "not_ready"))
+)
+@needs(Scope.ATTEMPTS_WRITE)
+@attempts.input(GradeIn, arg_name="body")
+@attempts.output(Graded)
+def grade_answer(body: GradeIn) -> Response:
+    """Grade an answer without storing anything.
+
+    Against points given here, or against model answers (`references`), each of which is cut into
+    points; the answer is then marked against the one that it meets best.
+    """
+    work = task(body, parts().limits)
+    grader = parts().grader.get()
+    marked = grader.grade(parts().rubrics.prepared(work, grader), work.answer)
+    _note(marked.grade)
+    return json_response(
+        {
+            "language": marked.language.value,
+            "points": graded_points(work.question, marked.grade),
+            "grade": grade(marked.grade),
+        }
+    )
+
+
+@attempts.delete("/candidates/<path:external_id>")
+@attempts.doc(**about("eraseCandidate", scope=Scope.ADMIN, problems=("not_found",)))
+@needs(Scope.ADMIN)
+@attempts.output(Erasure)
+def erase_candidate(external_id: str) -> Response:
+    """Erase a candidate.
+
+    Their answers, vectors, metadata and feedback are erased for good; scores stay, of nobody.
+    """
+    erased = usecases.erase_candidate(parts().store, external_id, actor=caller())
+    return json_response({"erased_attempts": erased})
+
+
+def _created(made: Attempt) -> Response:
+    return json_response(_shown(made), 201, {"Location": f"/v1/attempts/{made.attempt_id}"})
+
+
+def _shown(found: Attempt) -> dict[str, Any]:
+    return shown(found, to_candidate=faces_candidates(caller()))
+
+
+def _note(made: Grade) -> None:
+    state().grading_ms = made.provenance.elapsed_ms
+    parts().metrics.graded(made)
+
+
+def _metadata(body: AttemptIn) -> dict[str, Any]:
+    metadata = body.metadata or {}
+    size = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size > MAX_METADATA_BYTES:
+        detail = f"has {size} bytes as JSON; at most {MAX_METADATA_BYTES} are accepted"
+        refuse("The metadata is too large.", [FieldFault(pointer="#/metadata", detail=detail)])
+    return metadata

@@ -1,0 +1,574 @@
+"""The shapes of JSON that go in and out; OpenAPI is made of these.
+
+What goes in is checked here for shape only, strictly: no number is read out of a string, no unknown
+field is dropped. What the values may be is decided by `service.content`; where a constraint stands
+here too, it is for the reader of the OpenAPI document (`told`), and the messages stay in one place.
+
+Nested shapes are TypedDicts, so that checked input is the plain data that `content_from_dict`
+takes, and so that a field can be absent without also being allowed to be null.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, RootModel, Tag
+from pydantic_core import PydanticCustomError
+
+# pydantic asks for this one before Python 3.12.
+from typing_extensions import TypedDict
+
+_STRICT = ConfigDict(strict=True, extra="forbid")
+
+
+def told(**schema: Any) -> Any:
+    """Say something in the OpenAPI document without enforcing it here."""
+    return Field(json_schema_extra=schema)
+
+
+LanguageCode = Literal["en", "zh"]
+Kind = Literal["required", "optional"]
+ScopeName = Literal[
+    "questions:read", "questions:write", "attempts:write", "attempts:read", "review", "admin"
+]
+_SLUG = "^[a-z0-9]+(-[a-z0-9]+)*$"
+
+Words = Annotated[str, told(pattern=r"\S", maxLength=20_000)]
+Label = Annotated[str, told(pattern=r"\S", maxLength=100)]
+Slug = Annotated[str, told(pattern=_SLUG, maxLength=100)]
+Weight = Annotated[float, told(exclusiveMinimum=0)]
+Difficulty = Annotated[int, told(minimum=1, maximum=5)]
+Candidate = Annotated[str, told(pattern=r"\S", maxLength=255, examples=["cand-4711"])]
+
+
+class ByLanguage(TypedDict, total=False):
+    """A text by language; at least one."""
+
+    __pydantic_config__ = ConfigDict(  # type: ignore[misc]
+        strict=True, extra="forbid", json_schema_extra={"minProperties": 1}
+    )
+
+    en: Words
+    zh: Words
+
+
+class SomeByLanguage(TypedDict, total=False):
+    """A text by language."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    en: Words
+    zh: Words
+
+
+class ListsByLanguage(TypedDict, total=False):
+    """Texts by language."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    en: list[Words]
+    zh: list[Words]
+
+
+class AnyOf(TypedDict):
+    """Any n of the points make full marks."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    any_of: Annotated[int, told(minimum=1)]
+
+
+def _shape(value: object) -> str | None:
+    """Which branch of a union a value means to be; the names are stripped from pointers."""
+    names = {str: "<text>", dict: "<object>", list: "<list>"}
+    return next((name for kind, name in names.items() if isinstance(value, kind)), None)
+
+
+def _either(detail: str) -> Discriminator:
+    return Discriminator(_shape, custom_error_type="shape", custom_error_message=detail)
+
+
+Texts = Annotated[
+    Annotated[Words, Tag("<text>")] | Annotated[ByLanguage, Tag("<object>")],
+    _either("must be a string, or an object with a text by language"),
+]
+"""A plain string's language is detected."""
+TextLists = Annotated[
+    Annotated[list[Words], Tag("<list>")] | Annotated[ListsByLanguage, Tag("<object>")],
+    _either("must be an array of strings, or an object with arrays by language"),
+]
+RuleData = Annotated[
+    Annotated[Literal["weighted"], Tag("<text>")] | Annotated[AnyOf, Tag("<object>")],
+    _either('must be "weighted" or {"any_of": n}'),
+]
+
+
+# In ----------------------------------------------------------------------------------------------
+
+
+class PointIn(TypedDict):
+    """One idea that a good answer contains. Without a key it is called point-<number>."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    key: NotRequired[Slug]
+    statement: Texts
+    phrasings: NotRequired[TextLists]
+    weight: NotRequired[Weight]
+    kind: NotRequired[Kind]
+    hint: NotRequired[SomeByLanguage]
+    terms: NotRequired[list[Label]]
+
+
+class MisconceptionIn(TypedDict):
+    """A wrong statement that people make. Without a key it is called misconception-<number>."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    key: NotRequired[Slug]
+    contradicts: NotRequired[Slug | None]
+    statement: Texts
+    phrasings: NotRequired[TextLists]
+    feedback: NotRequired[SomeByLanguage]
+
+
+class SourceIn(TypedDict):
+    """Where a fact can be checked."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    title: Words
+    url: NotRequired[Annotated[str, told(pattern="^https?://", maxLength=20_000)] | None]
+
+
+class SampleIn(TypedDict):
+    """An answer with the mark a fair teacher would give; never graded on."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    language: LanguageCode
+    level: Literal["excellent", "good", "weak", "wrong"]
+    score: Annotated[float, told(minimum=0, maximum=100)]
+    answer: Annotated[str, told(maxLength=20_000)]
+
+
+class _Body(BaseModel):
+    model_config = _STRICT
+
+
+class QuestionIn(_Body):
+    """Everything an author writes; the same shape as the files in seed/."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "slug": "why-batch-norm",
+                    "topic": "neural-networks",
+                    "difficulty": 2,
+                    "prompt": {"en": "Why does batch normalisation speed up training?"},
+                    "points": [
+                        {
+                            "key": "larger-learning-rate",
+                            "statement": "It allows a larger learning rate.",
+                            "phrasings": ["You can take bigger steps without diverging."],
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    slug: Slug
+    topic: Label
+    difficulty: Difficulty
+    prompt: Texts
+    points: Annotated[list[PointIn], told(minItems=1)]
+    misconceptions: list[MisconceptionIn] = []
+    rule: RuleData = "weighted"
+    reveal_points: Literal["never", "after_attempt"] = "after_attempt"
+    tags: Annotated[list[Label], told(uniqueItems=True)] = []
+    sources: list[SourceIn] = []
+    samples: list[SampleIn] = []
+
+
+class AttemptIn(_Body):
+    """An answer to a question."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "candidate": "cand-4711",
+                    "answer": "Without a non-linearity the layers collapse into one linear map.",
+                }
+            ]
+        }
+    )
+
+    candidate: Candidate
+    answer: str
+    language: LanguageCode | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class GradeIn(_Body):
+    """An answer with what to grade it against: points, or model answers of which one suffices."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["points"], "properties": {"references": {"type": "null"}}},
+                {"required": ["references"], "properties": {"points": {"type": "null"}}},
+            ],
+            "examples": [
+                {
+                    "question": "Why do deep networks need non-linear activations?",
+                    "points": [
+                        {
+                            "key": "collapse",
+                            "statement": "Without them all layers collapse into one linear map.",
+                        }
+                    ],
+                    "answer": "A stack of linear layers is just one linear layer.",
+                }
+            ],
+        }
+    )
+
+    question: Texts | None = None
+    points: Annotated[list[PointIn], told(minItems=1)] | None = None
+    references: Annotated[list[Words], told(minItems=1)] | None = None
+    misconceptions: list[MisconceptionIn] = []
+    rule: RuleData = "weighted"
+    answer: str
+    language: LanguageCode | None = None
+
+
+class KeyIn(_Body):
+    """A new API key."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "interview platform", "scopes": ["questions:read"]}]
+        }
+    )
+
+    name: Annotated[str, told(pattern=r"\S", maxLength=200)]
+    scopes: Annotated[list[ScopeName], told(minItems=1)]
+
+
+# In the query string -----------------------------------------------------------------------------
+
+
+def _whole_number(value: object) -> object:
+    """Plain digits only: pydantic would read 1_0, +1 and full-width digits too."""
+    if not (isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10):
+        raise PydanticCustomError("int_type", "must be a whole number")
+    return int(value)
+
+
+def _moment(value: object) -> object:
+    """RFC 3339 with an offset: a bare number or a time without a zone would be a guess."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise PydanticCustomError("moment", "must be a time such as 2026-11-23T06:00:00Z")
+    return moment
+
+
+Limit = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=100)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class QuestionFilterIn(_Query):
+    """Which questions."""
+
+    topic: str | None = None
+    difficulty: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=5)] | None = None
+    tag: str | None = None
+    language: LanguageCode | None = None
+    q: str | None = None
+
+
+class ViewIn(_Query):
+    """How much of a question is shown."""
+
+    view: Literal["candidate", "author"] = "candidate"
+    status: Literal["draft", "published"] | None = None
+
+
+class PageIn(_Query):
+    """Which page."""
+
+    cursor: str | None = None
+    limit: Limit = 20
+
+
+class QuestionListIn(PageIn, ViewIn, QuestionFilterIn):
+    """Parameters of the list of questions."""
+
+
+class AttemptListIn(PageIn):
+    """Parameters of the list of attempts."""
+
+    question: str | None = None
+    candidate: str | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+# Out ---------------------------------------------------------------------------------------------
+
+
+class _Out(BaseModel):
+    pass
+
+
+class CandidateQuestion(_Out):
+    """A question as candidates may see it: nothing of its points."""
+
+    id: str
+    slug: str
+    version: int
+    topic: str
+    difficulty: int
+    tags: list[str]
+    prompt: ByLanguage
+    published_at: datetime
+
+
+class AuthorQuestion(_Out):
+    """A version of a question with its rubric. `content` can be changed and sent back."""
+
+    id: str
+    slug: str
+    version: int
+    version_id: str
+    status: Literal["draft", "published"]
+    created_at: datetime
+    published_at: datetime | None
+    content: QuestionIn
+
+
+class QuestionView(RootModel[CandidateQuestion | AuthorQuestion]):
+    """A question, as much of it as was asked for."""
+
+
+class _Page(_Out):
+    has_more: bool
+    next_cursor: str | None
+
+
+class QuestionPage(_Page):
+    """A page of questions, oldest first."""
+
+    data: list[CandidateQuestion] | list[AuthorQuestion]
+
+
+class Versions(_Page):
+    """Every version of a question, oldest first."""
+
+    data: list[AuthorQuestion]
+
+
+class EvidenceOut(TypedDict):
+    """A stretch of the answer, `[start, end)` in code points."""
+
+    start: int
+    end: int
+    text: str
+
+
+class SignalOut(TypedDict):
+    """A number that moved a verdict, and what it added to the log-odds of credit."""
+
+    name: str
+    value: float
+    effect: float
+
+
+class PointGradeOut(TypedDict):
+    """What the grader says of one point."""
+
+    key: str
+    verdict: Literal["covered", "partial", "missing", "contradicted"]
+    credit: float
+    probability: float
+    similarity: float
+    evidence: list[EvidenceOut]
+    signals: NotRequired[list[SignalOut]]
+
+
+class MisconceptionGradeOut(TypedDict):
+    """A misconception that the answer shows."""
+
+    key: str
+    probability: float
+    evidence: list[EvidenceOut]
+
+
+class FlagOut(TypedDict):
+    """A reason to look at an answer again."""
+
+    code: str
+    message: str
+
+
+class ProvenanceOut(TypedDict):
+    """What made the grade. Equal provenance and answer give an equal grade."""
+
+    question_version: str | None
+    grader: str
+    encoder: str
+    encoder_revision: str
+    calibration: str
+    thresholds: dict[str, float]
+    elapsed_ms: float
+
+
+class GradeOut(_Out):
+    """The whole result of marking one answer."""
+
+    score: Annotated[float, Field(ge=0, le=100)]
+    expected_error: float
+    needs_review: bool
+    flags: list[FlagOut]
+    points: list[PointGradeOut]
+    misconceptions: list[MisconceptionGradeOut]
+    feedback: str
+    provenance: ProvenanceOut
+
+
+class StoredGradeOut(GradeOut):
+    """A grade as kept: it never changes; a regrade makes another."""
+
+    id: str
+    created_at: datetime
+
+
+class GradedPoint(TypedDict):
+    """A point that was graded against, with the key it goes by in the grade."""
+
+    key: str
+    statement: ByLanguage
+    weight: float
+    kind: Kind
+
+
+class Graded(_Out):
+    """A grade of which nothing was stored."""
+
+    language: LanguageCode
+    points: list[GradedPoint]
+    grade: GradeOut
+
+
+class AttemptQuestion(TypedDict):
+    """The question that was answered."""
+
+    id: str
+    slug: str
+    version: int
+
+
+class AttemptOut(_Out):
+    """One candidate's answer with its grades, oldest first; `grade` is the last of them."""
+
+    id: str
+    question: AttemptQuestion
+    candidate: str
+    answer: str
+    language: LanguageCode
+    metadata: dict[str, Any]
+    created_at: datetime
+    erased: bool
+    grade: StoredGradeOut
+    grades: list[StoredGradeOut]
+
+
+class AttemptPage(_Page):
+    """A page of attempts, newest first."""
+
+    data: list[AttemptOut]
+
+
+class KeyOut(_Out):
+    """An API key as listed: never its secret."""
+
+    id: str
+    prefix: str
+    name: str
+    scopes: list[ScopeName]
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class MadeKey(KeyOut):
+    """A new API key. `token` is shown this once; a replayed response has null there."""
+
+    token: str | None
+
+
+class KeyList(_Page):
+    """Every API key, revoked ones too, oldest first."""
+
+    data: list[KeyOut]
+
+
+class Erasure(_Out):
+    """What an erasure did."""
+
+    erased_attempts: int
+
+
+class Health(_Out):
+    """The state of the service."""
+
+    status: Literal["alive", "ready"]
+
+
+class ProblemError(TypedDict):
+    """One fault, and where in the request it is."""
+
+    detail: str
+    pointer: NotRequired[str]
+
+
+class Problem(_Out):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "additionalProperties": True,
+            "examples": [
+                {
+                    "type": "/problems/invalid_input",
+                    "title": "Some fields cannot be accepted",
+                    "status": 422,
+                    "detail": "The question cannot be accepted.",
+                    "instance": "/v1/questions",
+                    "code": "invalid_input",
+                    "request_id": "6b1f0a9c2d3e4f5061728394a5b6c7d8",
+                    "errors": [{"detail": "must not be blank", "pointer": "#/points/0/statement"}],
+                }
+            ],
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[ProblemError] = []

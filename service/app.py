@@ -1,0 +1,118 @@
+"""Where the parts meet."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from apiflask import APIFlask
+
+from service import __version__, usecases
+from service.api import observing, openapi, problems
+from service.api.context import EXTENSION, Parts
+from service.api.loading import LoadingGrader, Roll
+from service.api.metrics import Metrics
+from service.api.routes import BLUEPRINTS
+from service.config import Settings
+from service.content import Limits
+from service.errors import ConfigurationError, PointmarkError
+from service.exchange import QuestionFilter
+from service.store import Store
+
+if TYPE_CHECKING:
+    from service.grader import Grader
+
+PREPARED_AHEAD = 100
+"""Questions; the rest are embedded when first answered."""
+
+log = logging.getLogger("pointmark")
+
+
+def create_app(
+    settings: Settings, store: Store | None = None, grader: Grader | None = None
+) -> APIFlask:
+    """The service as a WSGI application.
+
+    Opens no connection and loads no model. Without `grader` the application answers everything
+    but grading, and is not ready, until `start_loading` has done its work.
+
+    Raises:
+        ConfigurationError: no database is named.
+    """
+    app = APIFlask(
+        "service",
+        title="Pointmark",
+        version=__version__,
+        docs_path=None,
+        json_errors=False,
+        static_folder=None,  # type: ignore[arg-type]
+    )
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    # A path is what it is: `//` in a candidate's id is not ours to merge.
+    app.url_map.merge_slashes = False
+    app.extensions[EXTENSION] = Parts(
+        settings=settings,
+        store=store or _store(settings),
+        grader=LoadingGrader(grader),
+        metrics=Metrics(),
+        limits=Limits(
+            max_points=settings.max_points,
+            max_phrasings=settings.max_phrasings,
+            max_answer_chars=settings.max_answer_chars,
+        ),
+    )
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    openapi.configure(app, settings)
+    problems.register(app)
+    observing.register(app)
+    return app
+
+
+def load_grader(settings: Settings) -> Grader:
+    """The encoder and the calibration that the settings name; takes seconds.
+
+    Raises:
+        EncoderNotFound, EncoderMismatch: saying what was looked for, or what does not belong
+            together.
+    """
+    from service.encoder import load_encoder
+    from service.grader import Grader, load_calibration
+
+    encoder = load_encoder(settings.encoder, threads=settings.encoder_threads)
+    return Grader(encoder, load_calibration(settings.calibration))
+
+
+def start_loading(
+    app: APIFlask, *, failed: Callable[[Exception], None], roll: Roll | None = None
+) -> None:
+    """Load the grader of `app` in the background; `failed` is called if that cannot be done."""
+    parts: Parts = app.extensions[EXTENSION]
+    parts.roll = roll
+
+    def loaded() -> None:
+        if roll is not None:
+            roll.sign()
+        prepare_questions(parts)
+
+    parts.grader.start(lambda: load_grader(parts.settings), loaded=loaded, failed=failed)
+
+
+def prepare_questions(parts: Parts) -> None:
+    """Embed the published questions before anybody answers them: it takes a second for each."""
+    try:
+        page = usecases.list_questions(parts.store, QuestionFilter(), limit=PREPARED_AHEAD)
+        for version in page.items:
+            usecases.ready_question(
+                parts.store, parts.grader.get(), parts.cache, version.question_id
+            )
+    except PointmarkError as fault:
+        # Not needed for being ready: whoever asks first waits a little longer.
+        log.warning("questions were not prepared ahead: %s", fault)
+
+
+def _store(settings: Settings) -> Store:
+    if settings.database_url is None:
+        raise ConfigurationError(["DATABASE_URL: must be set to serve HTTP"])
+    return Store(settings.database_url, pool_size=settings.threads)
