@@ -24,6 +24,8 @@ Item = TypeVar("Item", Point, Misconception)
 BANK = "bank"
 REFERENCES = "references"
 ELSEWHERE = "elsewhere"
+MADE = frozenset({BANK, REFERENCES, ELSEWHERE})
+"""Data sets we made ourselves: fitted on, never reported as agreement with people."""
 
 
 def bank_cases(questions: Sequence[Question]) -> list[Case]:

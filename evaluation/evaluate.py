@@ -88,7 +88,7 @@ class Marks:
     verdict: NDArray[np.str_]
     truth: tuple[str, ...]
     plain: Floats
-    """Best cosine of whole answer and whole reference, on a line fitted to the other folds' marks."""
+    """Best cosine of whole answer and whole reference, on a line fitted to the other folds."""
     review: NDArray[np.bool_]
 
 

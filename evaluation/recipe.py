@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bank import BANK, ELSEWHERE, REFERENCES
+from evaluation.bank import ELSEWHERE, MADE
 from evaluation.fit import Fitted, best_alternative, fit
 from evaluation.measured import Case, Floats, Measurements, VectorTable
 from evaluation.metrics import macro_f1
@@ -27,8 +27,6 @@ from service.grader.signals import SIGNALS, Background
 from service.grader.units import normalise
 
 FOLDS = 5
-MADE = frozenset({BANK, REFERENCES, ELSEWHERE})
-"""Data sets we made ourselves: fitted on, never reported as agreement with people."""
 REVIEW_SHARE = 0.2
 """The share of answers that the review threshold sends to a person."""
 OFF_TOPIC_SHARE = 0.95

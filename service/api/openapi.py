@@ -209,6 +209,13 @@ def _parameter(operation_id: str, name: str) -> dict[str, Any]:
     }
 
 
+def _absent_or(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query string has no null: what may be null in Python may be absent there."""
+    rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    given = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
+    return rest | given[0] if given else schema
+
+
 _PATH_TEXTS = {
     "id": "An id; of a question, also its slug.",
     "number": "The version's number, from 1.",
@@ -217,6 +224,8 @@ _PATH_TEXTS = {
 
 
 def _complete_parameter(parameter: dict[str, Any]) -> None:
+    if parameter["in"] == "query":
+        parameter["schema"] = _absent_or(parameter["schema"])
     if parameter["in"] != "path":
         return
     parameter["required"] = True

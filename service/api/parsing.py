@@ -124,6 +124,8 @@ _WORDS = {
     "dict_type": "must be an object",
     "model_type": "must be an object",
     "literal_error": "must be {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
 }
 
 

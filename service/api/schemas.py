@@ -280,7 +280,7 @@ def _moment(value: object) -> object:
     return moment
 
 
-Limit = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=100)]
+Limit = Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole_number)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
@@ -292,7 +292,7 @@ class QuestionFilterIn(_Query):
     """Which questions."""
 
     topic: str | None = None
-    difficulty: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=5)] | None = None
+    difficulty: Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole_number)] | None = None
     tag: str | None = None
     language: LanguageCode | None = None
     q: str | None = None
@@ -479,8 +479,8 @@ class AttemptQuestion(TypedDict):
     version: int
 
 
-class AttemptOut(_Out):
-    """One candidate's answer with its grades, oldest first; `grade` is the last of them."""
+class MadeAttempt(_Out):
+    """One candidate's answer with its grade."""
 
     id: str
     question: AttemptQuestion
@@ -491,6 +491,11 @@ class AttemptOut(_Out):
     created_at: datetime
     erased: bool
     grade: StoredGradeOut
+
+
+class AttemptOut(MadeAttempt):
+    """One candidate's answer with all its grades, oldest first; `grade` is the last of them."""
+
     grades: list[StoredGradeOut]
 
 

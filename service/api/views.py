@@ -146,9 +146,19 @@ def graded_points(question: Question, found: Grade) -> list[Data]:
 
 
 def attempt(found: Attempt, *, to_candidate: bool = False) -> Data:
-    """An attempt with its grades."""
+    """An attempt with its grades, oldest first; `grade` is the last of them."""
     masked = to_candidate and found.reveal is Reveal.NEVER
     grades = [_stored_grade(stored, masked=masked) for stored in found.grades]
+    return _attempt(found) | {"grade": grades[-1], "grades": grades}
+
+
+def new_attempt(made: Attempt, *, to_candidate: bool = False) -> Data:
+    """An attempt that was just made, with its one grade."""
+    masked = to_candidate and made.reveal is Reveal.NEVER
+    return _attempt(made) | {"grade": _stored_grade(made.grades[-1], masked=masked)}
+
+
+def _attempt(found: Attempt) -> Data:
     return {
         "id": found.attempt_id,
         "question": {
@@ -162,8 +172,6 @@ def attempt(found: Attempt, *, to_candidate: bool = False) -> Data:
         "metadata": dict(found.metadata),
         "created_at": moment(found.created_at),
         "erased": found.erased,
-        "grade": grades[-1],
-        "grades": grades,
     }
 
 

@@ -52,7 +52,9 @@ class Caller:
             raw = json.dumps(body).encode()
         if raw is not None:
             sent["Content-Type"] = "application/json"
-        return self._client.open(path, method=method, data=raw, headers={**sent, **(headers or {})})
+        return self._client.open(
+            path, method=method, data=raw, headers={**sent, **(headers or {})}, buffered=True
+        )
 
     def get(self, path: str, **more: Any) -> TestResponse:
         return self.call("GET", path, **more)

@@ -298,8 +298,8 @@ def test_bytes_that_are_no_utf8_in_a_path_name_nothing(platform: Any, problem: P
 @pytest.mark.parametrize(
     ("query", "fault"),
     [
-        ("limit=0", ("#/limit", "input should be greater than or equal to 1")),
-        ("limit=101", ("#/limit", "input should be less than or equal to 100")),
+        ("limit=0", ("#/limit", "must be at least 1")),
+        ("limit=101", ("#/limit", "must be at most 100")),
         ("limit=ten", ("#/limit", "must be a whole number")),
         ("limit=1_0", ("#/limit", "must be a whole number")),
         ("limit=%EF%BC%91", ("#/limit", "must be a whole number")),

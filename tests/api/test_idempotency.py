@@ -56,7 +56,7 @@ def test_quoted_and_bare_and_spaced_otherwise_are_the_same(
 
 @pytest.mark.parametrize(
     "key",
-    ["", '""', '"', '"a', 'a"b', "a b", "a" * 256, f'"{"a" * 256}"', '"é"', "é", '"a", "b"', "a\tb"],
+    ["", '""', '"', '"a', 'a"b', "a b", "a" * 256, f'"{"a" * 256}"', '"é"', "é", '"a", "b"'],
 )
 def test_a_key_that_cannot_be_is_refused(
     platform: Any, published: Callable[..., str], problem: Problem, key: str
@@ -205,9 +205,7 @@ def test_while_the_first_is_running_the_second_is_told_to_wait(
     assert third.get_data() == made.get_data()
 
 
-def test_twenty_at_once_make_one_attempt(
-    platform: Any, published: Callable[..., str]
-) -> None:
+def test_twenty_at_once_make_one_attempt(platform: Any, published: Callable[..., str]) -> None:
     published()
     together = threading.Barrier(20)
 

@@ -66,7 +66,10 @@ def test_what_an_author_wrote_comes_back_whole(author: Any, stand_ins: Any) -> N
 
 
 def test_plain_strings_are_kept_under_the_language_they_are_in(author: Any) -> None:
-    point = {"statement": "防止神经元之间的共适应。", "phrasings": ["Less co-adaptation.", "减少共适应。"]}
+    point = {
+        "statement": "防止神经元之间的共适应。",
+        "phrasings": ["Less co-adaptation.", "减少共适应。"],
+    }
 
     made = author.post("/v1/questions", QUESTION | {"points": [point]})
 
@@ -353,9 +356,7 @@ def test_pages_follow_each_other_until_the_end(
     assert seen == wanted
 
 
-def test_a_cursor_of_another_listing_is_refused(
-    admin: Any, published: Callable[..., str]
-) -> None:
+def test_a_cursor_of_another_listing_is_refused(admin: Any, published: Callable[..., str]) -> None:
     for number in range(2):
         published(slug=f"question-{number}")
     cursor = admin.get("/v1/questions?limit=1").json["next_cursor"]

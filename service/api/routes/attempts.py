@@ -23,9 +23,9 @@ from service.api.schemas import (
     Erasure,
     Graded,
     GradeIn,
+    MadeAttempt,
 )
-from service.api.views import attempt as shown
-from service.api.views import faces_candidates, grade, graded_points
+from service.api.views import attempt, faces_candidates, grade, graded_points, new_attempt
 from service.content import refuse
 from service.domain import Attempt, Grade, Scope
 from service.errors import FieldFault
@@ -48,7 +48,7 @@ MAX_METADATA_BYTES = 16_384
 )
 @needs(Scope.ATTEMPTS_WRITE)
 @attempts.input(AttemptIn, arg_name="body")
-@attempts.output(AttemptOut, 201)
+@attempts.output(MadeAttempt, 201)
 @idempotent
 def submit_attempt(once: Once, id: str, body: AttemptIn) -> Response:
     """Submit an answer.
@@ -141,11 +141,12 @@ def erase_candidate(external_id: str) -> Response:
 
 
 def _created(made: Attempt) -> Response:
-    return json_response(_shown(made), 201, {"Location": f"/v1/attempts/{made.attempt_id}"})
+    shown = new_attempt(made, to_candidate=faces_candidates(caller()))
+    return json_response(shown, 201, {"Location": f"/v1/attempts/{made.attempt_id}"})
 
 
 def _shown(found: Attempt) -> dict[str, Any]:
-    return shown(found, to_candidate=faces_candidates(caller()))
+    return attempt(found, to_candidate=faces_candidates(caller()))
 
 
 def _note(made: Grade) -> None:

@@ -1,0 +1,503 @@
+"""Text to vectors, through sentence-transformers.
+
+The bundled model, and any other that sentence-transformers can load, sits behind `SentenceEncoder`.
+What the class adds is what a grader needs and a bare model doesn't promise:
+
+- nothing is cut off silently: text beyond the model's limit is read in overlapping windows, and the
+  vector is their average, weighted by length;
+- blank and odd text is defined;
+- a text's vector does not depend on what else is in the call;
+- the encoder's name and revision say exactly which files made a vector.
+
+Importing sentence-transformers takes seconds and half a gigabyte. It happens in `load_encoder`, not
+on import of this module: load in the process that will use it, after any fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import logging
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import EncoderMismatch, EncoderNotFound
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Encoding, Tokenizer
+
+BUNDLED = "pointmark-e5-small-zh-en"
+CHECKSUMS = "SHA256SUMS"
+OWN_MODULE = "service.onnx_module.OnnxTransformer"
+
+# A batch holds this many tokens at most, padding included; more is not faster (models/README.md).
+_BATCH_TOKENS = 768
+# Windows of a long text share this part of their length, so that a sentence cut by the edge of one
+# is whole in the next.
+_OVERLAP = 0.25
+# Tokens at the edge of a window can fall apart into more than they were.
+_SPARE_TOKENS = 8
+_UNLIMITED = 1_000_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WEIGHT_SUFFIXES = {".bin", ".json", ".model", ".onnx", ".onnx_data", ".safetensors", ".txt"}
+
+logger = logging.getLogger(__name__)
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A stretch of text that fits the model."""
+
+    text: str
+    start: int
+    """Where it begins in the whole text."""
+    encoding: Encoding
+    """Its tokens, prompt and special ones included."""
+
+
+class SentenceEncoder:
+    """A sentence-transformers model with a defined answer to every text.
+
+    Safe to use from several threads.
+    """
+
+    name: str
+    """Folder name or Hugging Face id, e.g. ``pointmark-e5-small-zh-en``."""
+    revision: str
+    """Hash of the files that make the vectors, or the commit on Hugging Face."""
+    dimension: int
+    """Length of a vector."""
+    max_tokens: int
+    """Tokens the model reads at once, prompt and special tokens included."""
+
+    def __init__(
+        self, model: SentenceTransformer, *, name: str, revision: str, prompt: str
+    ) -> None:
+        from service.onnx_module import OnnxTransformer
+
+        self.name = name
+        self.revision = revision
+        self._model = model
+        self._prompt = prompt
+        first = model[0]
+        self._onnx = first if isinstance(first, OnnxTransformer) else None
+        # Tokenizers of transformers keep padding and truncation as state.
+        self._lock = contextlib.nullcontext() if self._onnx is not None else threading.Lock()
+        self._tokenizer = _own_tokenizer(first, name)
+        self._unknown = _unknown_token(first, self._tokenizer)
+        self.dimension = int(model.get_embedding_dimension() or 0)
+        self.max_tokens = int(model.max_seq_length or _UNLIMITED)
+        self._overhead = len(self._tokenizer.encode(prompt).ids)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts.
+
+        Args:
+            texts: any strings. Equal ones are embedded once. Lone surrogates count as U+FFFD.
+
+        Returns:
+            (len(texts), dimension), unit length; zeros for a text without visible characters. A
+            row depends on its own text only.
+        """
+        unique = list(dict.fromkeys(map(_encodable, texts)))
+        windows = [self._windows(text) for text in unique]
+        flat = list(itertools.chain.from_iterable(windows))
+        vectors = self._embed(flat)
+        rows = np.zeros((len(unique), self.dimension), dtype=np.float32)
+        at = 0
+        for row, parts in enumerate(windows):
+            if parts:
+                rows[row] = _average(vectors[at : at + len(parts)], parts)
+            at += len(parts)
+        places = {text: row for row, text in enumerate(unique)}
+        return rows[[places[_encodable(text)] for text in texts]]
+
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
+        """Tokens each text takes, prompt and special tokens included.
+
+        A text with more than `max_tokens` is embedded in windows.
+        """
+        return [len(encoding.ids) for encoding in self._tokenise([_encodable(t) for t in texts])]
+
+    def unknown_share(self, text: str) -> float:
+        """Share of the visible characters that the model has no token for, 0 to 1.
+
+        Those characters all look alike to the model, so a vector of mostly unknown text says
+        little. 0 for blank text.
+        """
+        text = _encodable(text)
+        visible = sum(not character.isspace() for character in text)
+        if self._unknown is None or not visible:
+            return 0.0
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        unknown = sum(
+            not character.isspace()
+            for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
+            if number == self._unknown
+            for character in text[start:end]
+        )
+        return unknown / visible
+
+    def token_vectors(self, text: str) -> tuple[Vectors, list[tuple[int, int]]]:
+        """The vector of each token in its context, and where the token stands in the text.
+
+        Averaging those of a span gives a vector of the span that knows its surroundings ("late
+        chunking"). Prompt and special tokens are left out.
+
+        Returns:
+            vectors (tokens, dimension), not normalised, and ``[start, end)`` of each token. In
+            text over `max_tokens` each token is taken from the window it stands deepest in.
+        """
+        windows = self._windows(_encodable(text))
+        vectors: list[Vectors] = []
+        spans: list[tuple[int, int]] = []
+        for index, window in enumerate(windows):
+            begin = _border(windows, index)
+            end = _border(windows, index + 1)
+            values = self._contextual(window)
+            for value, offsets in zip(values, window.encoding.offsets, strict=True):
+                span = self._place(window, offsets)
+                if span is not None and begin <= span[0] < end:
+                    vectors.append(value)
+                    spans.append(span)
+        if not vectors:
+            return np.zeros((0, self.dimension), dtype=np.float32), []
+        return np.stack(vectors), spans
+
+    def warm(self) -> None:
+        """Embed something in each language, so that the first caller doesn't wait."""
+        self.encode(["A first sentence warms the model up.", "先用一句话预热模型。"])
+
+    def _windows(self, text: str) -> list[_Window]:
+        """The text as windows that fit the model; none if it holds nothing to read."""
+        if not text.strip():
+            return []
+        (encoding,) = self._tokenise([text])
+        whole = _Window(text=text, start=0, encoding=encoding)
+        spans = [span for o in encoding.offsets if (span := self._place(whole, o)) is not None]
+        if not spans:
+            return []
+        if len(encoding.ids) <= self.max_tokens:
+            return [whole]
+        return [
+            _Window(text=text[start:end], start=start, encoding=encoding)
+            for start, end, encoding in self._cut(text, spans)
+        ]
+
+    def _cut(
+        self, text: str, spans: list[tuple[int, int]]
+    ) -> Iterator[tuple[int, int, Encoding]]:
+        """Windows of equal length over the tokens at `spans`, as stretches of the text."""
+        size = max(1, self.max_tokens - self._overhead - _SPARE_TOKENS)
+        step = max(1, round(size * (1 - _OVERLAP)))
+        count = 1 + max(0, -(-(len(spans) - size) // step))
+        size = min(size, -(-len(spans) // count) + round(size * _OVERLAP))
+        for index in range(count):
+            first = round(index * (len(spans) - size) / max(1, count - 1))
+            start, end = spans[first][0], spans[min(first + size, len(spans)) - 1][1]
+            (encoding,) = self._tokenise([text[start:end]])
+            if len(encoding.ids) <= self.max_tokens:
+                yield start, end, encoding
+                continue
+            # Only text made to do so grows beyond the spare tokens when it is cut.
+            middle = (start + end) // 2
+            for a, b in ((start, middle), (middle, end)):
+                (half,) = self._tokenise([text[a:b]])
+                yield a, b, half
+
+    def _embed(self, windows: Sequence[_Window]) -> Vectors:
+        """(len(windows), dimension), unit length."""
+        vectors = np.zeros((len(windows), self.dimension), dtype=np.float32)
+        # Neighbours of like length need little padding.
+        order = sorted(range(len(windows)), key=lambda i: len(windows[i].encoding.ids))
+        for batch in _batches(order, [len(window.encoding.ids) for window in windows]):
+            vectors[batch] = self._run([windows[i] for i in batch])
+        return vectors
+
+    def _run(self, windows: Sequence[_Window]) -> Vectors:
+        """(len(windows), dimension), unit length, in one pass of the model."""
+        import torch
+
+        with torch.inference_mode(), self._lock:
+            if self._onnx is None:
+                vectors = self._model.encode(
+                    [window.text for window in windows],
+                    prompt=self._prompt,
+                    batch_size=len(windows),
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
+                return np.asarray(vectors, dtype=np.float32)
+            # The tokens are known already: the model takes them as they are.
+            features = self._onnx.features([window.encoding.ids for window in windows])
+            embedded: Any = self._model(features)["sentence_embedding"]
+            return np.asarray(embedded.numpy(), dtype=np.float32)
+
+    def _contextual(self, window: _Window) -> Vectors:
+        """(tokens, dimension), one row for each token of the window's encoding."""
+        import torch
+
+        with torch.inference_mode(), self._lock:
+            if self._onnx is not None:
+                features = self._onnx.features([window.encoding.ids])
+            else:
+                features = self._model.preprocess([self._prompt + window.text])
+            values: Any = self._model[0](features)["token_embeddings"][0]
+            return np.asarray(values.float().numpy(), dtype=np.float32)
+
+    def _tokenise(self, texts: Sequence[str]) -> list[Encoding]:
+        return self._tokenizer.encode_batch([self._prompt + text for text in texts])
+
+    def _place(self, window: _Window, offsets: tuple[int, int]) -> tuple[int, int] | None:
+        """Where a token stands in the whole text; None for prompt and special tokens."""
+        start, end = (offset - len(self._prompt) for offset in offsets)
+        if end <= 0 or start == end:
+            return None
+        return window.start + max(0, start), window.start + end
+
+
+def load_encoder(name_or_path: str | None, *, threads: int = 1) -> SentenceEncoder:
+    """Load an encoder. Takes seconds; call it after any fork.
+
+    Args:
+        name_or_path: None for the bundled model, a folder, or a Hugging Face id. An id is looked
+            up among the files already on this machine, unless ``HF_HUB_OFFLINE=0`` allows
+            downloads.
+        threads: processor threads of one call.
+
+    Raises:
+        EncoderNotFound: nothing loadable is there; the message says what was looked for, and where.
+        EncoderMismatch: the folder's files are not those of its checksum list.
+    """
+    # The libraries read these when they are imported.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    folder = _folder(name_or_path)
+    if folder is None:
+        return _load_hub(str(name_or_path), threads)
+    return _load_folder(folder, threads)
+
+
+def check_encoder(name_or_path: str | None) -> str | None:
+    """Check an encoder's files without loading them, which is quick and safe before a fork.
+
+    Returns:
+        The revision it will have; None for a Hugging Face id, which only loading can check.
+
+    Raises:
+        EncoderNotFound, EncoderMismatch: as `load_encoder`.
+    """
+    folder = _folder(name_or_path)
+    return None if folder is None else _verified_revision(folder)
+
+
+def _folder(name_or_path: str | None) -> Path | None:
+    """The folder that is meant; None for a Hugging Face id.
+
+    Raises:
+        EncoderNotFound: no model is in it.
+    """
+    if name_or_path is None:
+        folder = _bundled_folder()
+    elif _looks_like_path(name_or_path):
+        folder = Path(name_or_path)
+    else:
+        return None
+    if not (folder / "modules.json").is_file():
+        raise EncoderNotFound(
+            f"no sentence-transformers model in {folder}: looked for modules.json"
+            + ("" if folder.is_dir() else ", and the folder itself does not exist")
+        )
+    return folder
+
+
+def _bundled_folder() -> Path:
+    """Where the bundled model is: beside the package in a checkout."""
+    return Path(__file__).resolve().parent.parent / "models" / BUNDLED
+
+
+def _looks_like_path(name: str) -> bool:
+    return Path(name).is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1
+
+
+def _load_folder(folder: Path, threads: int) -> SentenceEncoder:
+    revision = _verified_revision(folder)
+    modules = json.loads((folder / "modules.json").read_text("utf-8"))
+    kinds = {str(module["type"]) for module in modules}
+    own = OWN_MODULE in kinds
+    # The flag lets a model folder choose code to run. It is given only where that code is ours.
+    trusted = own and all(k == OWN_MODULE or k.startswith("sentence_transformers.") for k in kinds)
+    model = _load_model(
+        str(folder),
+        threads=threads,
+        where=f"in {folder}",
+        trust_remote_code=trusted,
+        model_kwargs={"threads": threads} if own else None,
+    )
+    return SentenceEncoder(
+        model, name=folder.resolve().name, revision=revision, prompt=_prompt(model, folder.name)
+    )
+
+
+def _load_hub(name: str, threads: int) -> SentenceEncoder:
+    model = _load_model(
+        name,
+        threads=threads,
+        where="in the local Hugging Face cache"
+        if os.environ["HF_HUB_OFFLINE"] == "1"
+        else "in the local Hugging Face cache and on the hub",
+    )
+    commit = getattr(getattr(model.transformers_model, "config", None), "_commit_hash", None)
+    revision = str(commit) if commit else _state_revision(model)
+    return SentenceEncoder(model, name=name, revision=revision, prompt=_prompt(model, name))
+
+
+def _load_model(name: str, *, threads: int, where: str, **options: Any) -> SentenceTransformer:
+    """Raises: EncoderNotFound for whatever keeps sentence-transformers from loading it."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    # With the graph in ONNX Runtime torch only pools, which takes no time.
+    torch.set_num_threads(1 if options.get("model_kwargs") else threads)
+    try:
+        return SentenceTransformer(name, device="cpu", **options)
+    except Exception as cause:
+        raise EncoderNotFound(
+            f"looked for the encoder {name} {where} and could not load it: {cause}. To fetch a "
+            f"model beforehand: HF_HUB_OFFLINE=0 hf download {name}; or name a local folder"
+        ) from cause
+
+
+def _prompt(model: SentenceTransformer, name: str) -> str:
+    """What to write before every text: what the model asks for by default."""
+    if model.default_prompt_name is not None:
+        return str(model.prompts[model.default_prompt_name])
+    # The E5 models were trained with it and don't say so in their settings.
+    return "query: " if re.search(r"(^|[-_/])e5([-_]|$)", name.lower()) else ""
+
+
+def _verified_revision(folder: Path) -> str:
+    """Hash of the files that make the vectors, all files checked against the folder's list.
+
+    Raises:
+        EncoderMismatch: a listed file is missing or different.
+    """
+    hashes = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            hashes[path.relative_to(folder).as_posix()] = digest
+    for name, expected in _checksums(folder).items():
+        found = hashes.get(name)
+        if found is None:
+            raise EncoderMismatch(f"{folder / name} is missing, but {CHECKSUMS} there lists it")
+        if found != expected:
+            raise EncoderMismatch(
+                f"{folder / name} is not the file that {CHECKSUMS} there lists: its SHA-256 is "
+                f"{found}, not {expected}"
+            )
+    lines = [
+        f"{digest}  {name}\n"
+        for name, digest in hashes.items()
+        if Path(name).suffix in _WEIGHT_SUFFIXES
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """File name to SHA-256; empty if the folder has no list."""
+    path = folder / CHECKSUMS
+    if not path.is_file():
+        return {}
+    pairs = [line.split(maxsplit=1) for line in path.read_text("utf-8").splitlines() if line]
+    return {name: digest for digest, name in pairs}
+
+
+def _state_revision(model: SentenceTransformer) -> str:
+    """Hash of the weights themselves, for models that don't say their commit."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().float().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _own_tokenizer(module: Any, name: str) -> Tokenizer:
+    """A copy of the model's tokenizer that pads and cuts nothing.
+
+    Raises:
+        EncoderNotFound: the model has none of the kind that knows where its tokens stand.
+    """
+    from tokenizers import Tokenizer
+
+    found = getattr(module, "tokenizer", None)
+    found = getattr(found, "backend_tokenizer", found)
+    if not isinstance(found, Tokenizer):
+        raise EncoderNotFound(
+            f"the encoder {name} has no fast tokenizer, which is needed to find where long text "
+            "can be divided"
+        )
+    copy: Tokenizer = Tokenizer.from_str(found.to_str())
+    copy.no_padding()
+    copy.no_truncation()
+    return copy
+
+
+def _unknown_token(module: Any, tokenizer: Tokenizer) -> int | None:
+    """The number of the token for what the vocabulary lacks, if there is one."""
+    named = getattr(module.tokenizer, "unk_token", None)
+    for token in (named, "<unk>", "[UNK]"):
+        number = tokenizer.token_to_id(token) if token else None
+        if number is not None:
+            return int(number)
+    return None
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates, which have no UTF-8 form, replaced one by one."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Consecutive runs of `order`, shortest first, that fit a batch with their padding."""
+    batch: list[int] = []
+    for index in order:
+        if batch and (len(batch) + 1) * lengths[index] > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _average(vectors: Vectors, windows: Sequence[_Window]) -> Vectors:
+    """(dimension,): the mean weighted by tokens, at unit length."""
+    if len(windows) == 1:
+        return vectors[0]
+    weights = np.array([len(window.encoding.ids) for window in windows], dtype=np.float32)
+    mean: Vectors = weights @ vectors
+    return mean / max(float(np.linalg.norm(mean)), 1e-12)
+
+
+def _border(windows: Sequence[_Window], index: int) -> float:
+    """Where window `index` takes over from the one before: the middle of what they share."""
+    if index == 0:
+        return float("-inf")
+    if index == len(windows):
+        return float("inf")
+    before, after = windows[index - 1], windows[index]
+    return (after.start + before.start + len(before.text)) / 2
