@@ -23,6 +23,30 @@ RIDGE = 2.0
 # Chosen by out-of-fold agreement with people. Off-topic answers and copies of the reference are so
 # easy that much weight on them would bend the curve away from the answers that are hard.
 MADE_WEIGHT: Mapping[str, float] = {BANK: 0.3, REFERENCES: 0.1, ELSEWHERE: 0.05}
+# Which way a signal may move the odds of credit. A weight that cannot turn against common sense
+# ("closer to the point counts against you") can be explained to a candidate, and generalises:
+# without bounds, signals that say nearly the same thing get large weights of opposite sign.
+CREDIT_SIGNS: Mapping[str, int] = {
+    "similarity": 1,
+    "over_prompt": 1,
+    "over_others": 1,
+    "rival": -1,
+    "recall": 1,
+    "precision": 1,
+    "novelty": 1,
+    "denial": -1,
+    "accord": 1,
+    "numbers_missing": -1,
+    "terms_met": 1,
+    "shorter": -1,
+}
+CONTRADICTION_SIGNS: Mapping[str, int] = {"rival": 1, "denial": 1, "accord": -1}
+
+
+def _bounds(signs: Mapping[str, int]) -> list[tuple[float | None, float | None]]:
+    """Bounds of bias and weights for the optimiser."""
+    allowed = {1: (0.0, None), -1: (None, 0.0), 0: (None, None)}
+    return [(None, None), *(allowed[signs.get(name, 0)] for name in SIGNALS)]
 
 
 @dataclass(frozen=True)
@@ -150,7 +174,9 @@ def _maximise(
         gradient[1:] += RIDGE * theta[1:]
         return float(value), gradient
 
-    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B").x)
+    return np.asarray(
+        minimize(loss, start, jac=True, method="L-BFGS-B", bounds=_bounds(CREDIT_SIGNS)).x
+    )
 
 
 def _fit_contradiction(
@@ -178,5 +204,11 @@ def _fit_contradiction(
         gradient = np.concatenate([[per_line.sum()], x.T @ per_line + RIDGE * theta[1:]])
         return float(value + RIDGE * (theta[1:] ** 2).sum() / 2), gradient
 
-    found = minimize(loss, np.zeros(len(SIGNALS) + 1), jac=True, method="L-BFGS-B").x
+    found = minimize(
+        loss,
+        np.zeros(len(SIGNALS) + 1),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=_bounds(CONTRADICTION_SIGNS),
+    ).x
     return Model(centre=centre, scale=scale, weights=found[1:], bias=float(found[0]))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bank import ELSEWHERE, MADE
+from evaluation.bank import MADE
 from evaluation.fit import Fitted, best_alternative, fit
 from evaluation.measured import Case, Floats, Measurements, VectorTable
 from evaluation.metrics import macro_f1
@@ -29,8 +29,8 @@ from service.grader.units import normalise
 FOLDS = 5
 REVIEW_SHARE = 0.2
 """The share of answers that the review threshold sends to a person."""
-OFF_TOPIC_SHARE = 0.95
-"""The share of answers to other questions that must stay below the off-topic threshold."""
+RELATED_SHARE = 0.99
+"""The share of fully credited answers that must lie above the `related` threshold."""
 CLASSES = ("correct", "contradictory", "incorrect")
 
 
@@ -101,6 +101,8 @@ class Outcome:
 
 def outcome(data: Measurements, credit: Floats, contradiction: Floats, at: Thresholds) -> Outcome:
     """Scores and classes, by the rules of `service.grader.marking`, for all cases at once."""
+    related = data.values[:, list(SIGNALS).index("similarity")] >= at.related
+    credit = np.where(related, credit, 0.0)
     contradicted = (contradiction >= at.contradicted) & (contradiction > credit)
     straight = np.clip((credit - at.partial) / (at.covered - at.partial), 0.0, 1.0)
     earned = np.where(contradicted, 0.0, straight)
@@ -137,7 +139,7 @@ def choose_thresholds(data: Measurements, found: OutOfFold, use: NDArray[np.bool
             covered=covered,
             contradicted=contradicted,
             misconception=1.0,
-            off_topic=0.0,
+            related=-1.0,
             review=0.0,
         )
 
@@ -152,16 +154,14 @@ def choose_thresholds(data: Measurements, found: OutOfFold, use: NDArray[np.bool
 
     grid = [
         (partial, covered)
-        for partial in np.arange(0.05, 0.46, 0.05).tolist()
-        for covered in np.arange(0.55, 0.91, 0.05).tolist()
+        for partial in np.arange(0.1, 0.41, 0.05).tolist()
+        for covered in np.arange(0.55, 0.81, 0.05).tolist()
     ]
     partial, covered = min(grid, key=lambda pair: error(settings(pair[0], pair[1], 1.0)))
     contradicted = max(
         np.arange(0.1, 0.61, 0.02), key=lambda t: agreement(settings(partial, covered, float(t)))
     )
     at = settings(partial, covered, float(contradicted))
-    best = _best_probability(data, found)
-    elsewhere = best[(names == ELSEWHERE) & use]
     expected = expected_error(data, found, at, use)
     doubt = expected.of(outcome(data, found.credit, found.contradiction, at).spread)
     people = np.isin(names, real) & use
@@ -170,7 +170,7 @@ def choose_thresholds(data: Measurements, found: OutOfFold, use: NDArray[np.bool
         covered=round(float(covered), 3),
         contradicted=round(float(contradicted), 3),
         misconception=_misconception_threshold(data, found, use),
-        off_topic=round(float(np.quantile(elsewhere, OFF_TOPIC_SHARE)), 3),
+        related=_related_threshold(data, people & (human == 1.0)),
         review=round(float(np.quantile(doubt[people], 1 - REVIEW_SHARE)), 1),
     )
 
@@ -194,6 +194,13 @@ def true_class(case: Case) -> str:
     if case.target >= 0.5:
         return CLASSES[0]
     return CLASSES[1] if case.contradictory else CLASSES[2]
+
+
+def _related_threshold(data: Measurements, use: NDArray[np.bool_]) -> float:
+    """The similarity that the best point of nearly every fully credited answer reaches."""
+    best = np.full(len(data.cases), -1.0)
+    np.maximum.at(best, data.case_of, data.values[:, list(SIGNALS).index("similarity")])
+    return round(float(np.quantile(best[use], 1 - RELATED_SHARE)), 3)
 
 
 def _best_probability(data: Measurements, found: OutOfFold) -> Floats:

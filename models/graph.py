@@ -14,8 +14,9 @@ Three things decide its shape, all measured (see README.md):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import onnx
@@ -144,9 +145,7 @@ class Graph:
         """
         rows, columns = matrix.nibbles.shape
         data = self.constant(f"{name}.nibbles", matrix.halved())
-        low = self.node(
-            "BitwiseAnd", [data, self.constant("fifteen", np.uint8(15))], f"{name}.low"
-        )
+        low = self.node("BitwiseAnd", [data, self.constant("fifteen", np.uint8(15))], f"{name}.low")
         four = self.constant("four", np.uint8(4))
         high = self.node("BitShift", [data, four], f"{name}.high", direction="RIGHT")
         both = self.node("Concat", [low, high], f"{name}.both", axis=1)
@@ -171,25 +170,20 @@ class Graph:
         )
 
 
-class FloatLinear:
-    """Linear layers in float32: the yardstick for speed and accuracy."""
-
-    def __init__(self, graph: Graph, weights: Weights) -> None:
-        self.graph, self.weights = graph, weights
+class Linear(Protocol):
+    """How a graph multiplies by the weights. `bench.py` has others to compare with."""
 
     def several(self, x: str, prefix: str, names: list[str]) -> list[str]:
         """The outputs of layers that share an input."""
-        return [self.one(x, f"{prefix}.{name}") for name in names]
 
     def one(self, x: str, name: str) -> str:
         """The output of one layer."""
-        matrix = self.graph.constant(f"{name}.w", self.weights.packed[f"{name}.w"].dense().T)
-        bias = self.graph.constant(f"{name}.b", self.weights.plain[f"{name}.b"])
-        product = self.graph.node("MatMul", [x, matrix], f"{name}.product")
-        return self.graph.node("Add", [product, bias], f"{name}.out")
 
-    inner = one
-    attended = one
+    def attended(self, x: str, name: str) -> str:
+        """The output of the layer behind attention."""
+
+    def inner(self, x: str, name: str) -> str:
+        """The output of the layer behind GELU."""
 
 
 class ByteLinear:
@@ -294,14 +288,10 @@ def _steps(matrix: FloatArray) -> FloatArray:
     return np.maximum(largest, np.float32(1e-6)) / np.float32(127.0)
 
 
-def encoder_graph(weights: Weights, ranges: Mapping[str, Range] | None) -> onnx.ModelProto:
-    """Token ids and mask (batch, length) to token vectors (batch, length, width).
-
-    Args:
-        ranges: by matrix, see `ByteLinear`; None for a graph in float32.
-    """
+def encoder_graph(weights: Weights, layers: Callable[[Graph], Linear]) -> onnx.ModelProto:
+    """Token ids and mask (batch, length) to token vectors (batch, length, width)."""
     graph = Graph()
-    linear = FloatLinear(graph, weights) if ranges is None else ByteLinear(graph, weights, ranges)
+    linear = layers(graph)
     words = graph.gathered("words", weights.words, "input_ids")
     # There is one type of token here, so its vector is part of every position.
     positions = graph.constant("positions", weights.plain["positions"])

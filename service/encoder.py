@@ -52,8 +52,6 @@ _UNLIMITED = 1_000_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WEIGHT_SUFFIXES = {".bin", ".json", ".model", ".onnx", ".onnx_data", ".safetensors", ".txt"}
 
-logger = logging.getLogger(__name__)
-
 Vectors = NDArray[np.float32]
 
 
@@ -177,10 +175,6 @@ class SentenceEncoder:
             return np.zeros((0, self.dimension), dtype=np.float32), []
         return np.stack(vectors), spans
 
-    def warm(self) -> None:
-        """Embed something in each language, so that the first caller doesn't wait."""
-        self.encode(["A first sentence warms the model up.", "先用一句话预热模型。"])
-
     def _windows(self, text: str) -> list[_Window]:
         """The text as windows that fit the model; none if it holds nothing to read."""
         if not text.strip():
@@ -197,9 +191,7 @@ class SentenceEncoder:
             for start, end, encoding in self._cut(text, spans)
         ]
 
-    def _cut(
-        self, text: str, spans: list[tuple[int, int]]
-    ) -> Iterator[tuple[int, int, Encoding]]:
+    def _cut(self, text: str, spans: list[tuple[int, int]]) -> Iterator[tuple[int, int, Encoding]]:
         """Windows of equal length over the tokens at `spans`, as stretches of the text."""
         size = max(1, self.max_tokens - self._overhead - _SPARE_TOKENS)
         step = max(1, round(size * (1 - _OVERLAP)))
@@ -278,6 +270,9 @@ def load_encoder(name_or_path: str | None, *, threads: int = 1) -> SentenceEncod
             downloads.
         threads: processor threads of one call.
 
+    Returns:
+        An encoder that has embedded something already: the first caller doesn't wait longer.
+
     Raises:
         EncoderNotFound: nothing loadable is there; the message says what was looked for, and where.
         EncoderMismatch: the folder's files are not those of its checksum list.
@@ -334,6 +329,11 @@ def _looks_like_path(name: str) -> bool:
 
 
 def _load_folder(folder: Path, threads: int) -> SentenceEncoder:
+    if not (folder / "modules.json").is_file():
+        raise EncoderNotFound(
+            f"no sentence-transformers model in {folder}: looked for modules.json"
+            + ("" if folder.is_dir() else ", and the folder itself does not exist")
+        )
     revision = _verified_revision(folder)
     modules = json.loads((folder / "modules.json").read_text("utf-8"))
     kinds = {str(module["type"]) for module in modules}
@@ -357,7 +357,7 @@ def _load_hub(name: str, threads: int) -> SentenceEncoder:
         name,
         threads=threads,
         where="in the local Hugging Face cache"
-        if os.environ["HF_HUB_OFFLINE"] == "1"
+        if _offline()
         else "in the local Hugging Face cache and on the hub",
     )
     commit = getattr(getattr(model.transformers_model, "config", None), "_commit_hash", None)
@@ -372,13 +372,19 @@ def _load_model(name: str, *, threads: int, where: str, **options: Any) -> Sente
 
     # With the graph in ONNX Runtime torch only pools, which takes no time.
     torch.set_num_threads(1 if options.get("model_kwargs") else threads)
+    # It warns of every default prompt, which here is meant.
+    logging.getLogger("sentence_transformers.base.model").setLevel(logging.ERROR)
     try:
-        return SentenceTransformer(name, device="cpu", **options)
+        return SentenceTransformer(name, device="cpu", local_files_only=_offline(), **options)
     except Exception as cause:
         raise EncoderNotFound(
             f"looked for the encoder {name} {where} and could not load it: {cause}. To fetch a "
             f"model beforehand: HF_HUB_OFFLINE=0 hf download {name}; or name a local folder"
         ) from cause
+
+
+def _offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "1").lower() not in {"0", "false", "no", ""}
 
 
 def _prompt(model: SentenceTransformer, name: str) -> str:
@@ -490,7 +496,8 @@ def _average(vectors: Vectors, windows: Sequence[_Window]) -> Vectors:
         return vectors[0]
     weights = np.array([len(window.encoding.ids) for window in windows], dtype=np.float32)
     mean: Vectors = weights @ vectors
-    return mean / max(float(np.linalg.norm(mean)), 1e-12)
+    mean /= max(float(np.linalg.norm(mean)), 1e-12)
+    return mean
 
 
 def _border(windows: Sequence[_Window], index: int) -> float:

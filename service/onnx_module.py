@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]
 import torch
 from sentence_transformers.base.modules.input_module import InputModule
 from tokenizers import Tokenizer
@@ -33,7 +33,7 @@ class OnnxTransformer(InputModule):
     config_keys = ["max_seq_length"]  # noqa: RUF012 (the base class declares it like this)
 
     def __init__(self, folder: Path, *, max_seq_length: int, threads: int = 1) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.folder = folder
         self.max_seq_length = max_seq_length
         self.tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))

@@ -7,6 +7,8 @@ from typing import Any
 
 _MARKS = {"covered": "+", "partial": "~", "missing": "-", "contradicted": "x"}
 _LONGEST = 100
+_SMALL = 0.05
+"""Effects below this, on the log-odds, are shown as one sum."""
 
 
 def describe(grade: Mapping[str, Any], *, explain: bool = False) -> Iterator[str]:
@@ -36,16 +38,18 @@ def _point(point: Mapping[str, Any], *, explain: bool) -> Iterator[str]:
         return
     signals = point.get("signals") or ()
     for signal in signals:
-        yield (
-            f"        {signal['name']:<24} {signal['value']:>9.3f}"
-            f"   {_direction(signal['effect'])} {abs(signal['effect']):.2f}"
-        )
+        if abs(signal["effect"]) >= _SMALL:
+            yield _row(signal["name"], f"{signal['value']:.3f}", signal["effect"])
+    rest = sum(signal["effect"] for signal in signals if abs(signal["effect"]) < _SMALL)
+    if rest:
+        yield _row("all others", "", rest)
     if signals:
         total = sum(signal["effect"] for signal in signals)
-        yield (
-            f"        {'together':<24} {'':>9}   {_direction(total)} {abs(total):.2f}"
-            f"   credit {point['credit']:.2f}"
-        )
+        yield f"{_row('together', '', total)}   credit {point['credit']:.2f}"
+
+
+def _row(name: str, value: str, effect: float) -> str:
+    return f"        {name:<20} {value:>8}   {_direction(effect)} {abs(effect):.2f}"
 
 
 def _direction(effect: float) -> str:

@@ -23,6 +23,7 @@ from service.grader.signals import SIGNALS, Background
 
 SHIPPED = Path(__file__).parent / "calibration.json"
 FORMAT = 1
+_SIMILARITY = list(SIGNALS).index("similarity")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +38,9 @@ class Thresholds:
     """Probability of contradiction from which a point is called contradicted."""
     misconception: float
     """Probability from which a misconception is reported."""
-    off_topic: float
-    """An answer whose best point stays below this probability may be about something else."""
+    related: float
+    """Similarity signal below which a point is missing whatever else speaks for it: nearly all
+    points that people credited lie above."""
     review: float
     """Expected error, in score points, from which a person should look."""
 
@@ -82,8 +84,9 @@ class Calibration:
         return np.array([self.centre.get(name, 0.0) for name in SIGNALS])
 
     def credit_probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """P(credit) for signals (n, len(SIGNALS))."""
-        return self._probability(self.credit, values)
+        """P(credit) for signals (n, len(SIGNALS)); 0 for what is not even related."""
+        related = values[:, _SIMILARITY] >= self.thresholds.related
+        return np.where(related, self._probability(self.credit, values), 0.0)
 
     def contradiction_probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """P(contradicted), which is P(not credited) x P(contradicted, given not credited)."""

@@ -220,7 +220,6 @@ def conclude(
         doubtful=expected_error >= thresholds.review,
         unknown_share=unknown_share,
         language=language,
-        thresholds=thresholds,
     )
     return Grade(
         score=round(score, 1),

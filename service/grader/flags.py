@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 from service.domain import Flag, FlagCode, Language, PointGrade, Verdict
-from service.grader.calibration import Thresholds
 from service.grader.reading import Reading
 from service.grader.units import size
 
@@ -74,20 +73,19 @@ def raise_flags(
     doubtful: bool,
     unknown_share: float,
     language: Language,
-    thresholds: Thresholds,
 ) -> tuple[Flag, ...]:
     """The flags of one answer, in the order of `FlagCode`."""
     if not reading.text.strip():
         return (_flag(FlagCode.BLANK, language),)
     credited = any(point.credit > 0 for point in points)
     contradicted = any(point.verdict is Verdict.CONTRADICTED for point in points)
-    hopeless = max((point.probability for point in points), default=0.0) < thresholds.off_topic
+    unrelated = all(point.probability == 0.0 for point in points)
     found = {
         FlagCode.TOO_SHORT: size(reading.text) < SHORT_ANSWER,
         FlagCode.OFF_TOPIC: not credited
         and not contradicted
         and not misconceptions_seen
-        and hopeless,
+        and unrelated,
         FlagCode.COPIED_PROMPT: bool(reading.copied),
         FlagCode.KEYWORD_LIST: is_keyword_list(reading),
         FlagCode.REPEATED_TEXT: bool(reading.repeated),

@@ -149,28 +149,39 @@ def _opposable(text: str) -> frozenset[str]:
     return frozenset(_OPPOSABLE.findall(text))
 
 
-def polarity(point: Profile, window: Profile) -> float:
-    """How strongly the wording says the opposite of the point, -1 to 1.
+@dataclass(frozen=True)
+class Polarity:
+    """Whether two texts are on the same side of a statement."""
 
-    The clause of each text that shares most terms with the other is looked at: an odd number of
-    negations and swapped opposites between the two means that one denies what the other states
-    (positive); an even number speaks mildly for agreement (negative). Both are scaled by the share
-    of terms in common, because "not" in an unrelated clause means nothing.
+    accord: float
+    """0 to 1: they share terms and have the same polarity."""
+    denial: float
+    """0 to 1: they are nearly word for word the same, except that one denies it."""
+
+
+def polarity(point: Profile, window: Profile) -> Polarity:
+    """Compare the clauses of two texts that share most terms.
+
+    An odd number of negations and swapped opposites between the two means that one denies what
+    the other states. That is only sure where little else differs: in a clause that has other
+    words too, a "not" may belong to any of them. So a denial counts by how far the clauses
+    consist of the same terms, from half of them upwards.
     """
-    best, left, right = 0.0, "", ""
+    best, same, left, right = 0.0, 0.0, "", ""
     for point_terms, point_text in point.clauses:
         for window_terms, window_text in window.clauses:
             shared = len(point_terms & window_terms)
             if not shared:
                 continue
-            overlap = shared / min(len(point_terms), len(window_terms))
-            weight = overlap * min(1.0, shared / 2)
-            if weight > best:
-                best, left, right = weight, point_text, window_text
+            overlap = shared / min(len(point_terms), len(window_terms)) * min(1.0, shared / 2)
+            if overlap > best:
+                best, left, right = overlap, point_text, window_text
+                same = shared / max(len(point_terms), len(window_terms))
     if not best:
-        return 0.0
-    odd = (negations(left) + negations(right) + opposites(left, right)) % 2
-    return best if odd else -best
+        return Polarity(accord=0.0, denial=0.0)
+    if (negations(left) + negations(right) + opposites(left, right)) % 2:
+        return Polarity(accord=0.0, denial=max(0.0, 2.0 * same - 1.0))
+    return Polarity(accord=best, denial=0.0)
 
 
 def numbers_missing(point: Profile, window: Profile) -> float:

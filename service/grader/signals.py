@@ -28,12 +28,10 @@ SIGNALS: Mapping[str, str] = {
     "over_prompt": "how much closer that window is to the point than to the question's prompt",
     "over_others": "how much closer that window is to this point than to the nearest other point",
     "rival": "how much closer a misconception is to the answer than the point it contradicts",
-    "whole": "cosine between the whole answer and the point",
-    "overall": "cosine between the whole answer and all points taken together",
     "recall": "share of the phrasing's key terms that the window holds",
     "precision": "share of the window's key terms that the phrasing holds",
     "novelty": "share of the window's key terms that are not in the prompt",
-    "denial": "the window's wording denies what the phrasing states",
+    "denial": "the window nearly repeats the phrasing, but denies it",
     "accord": "the window's wording has the same polarity as the phrasing",
     "numbers_missing": "share of the phrasing's numbers that the window lacks",
     "terms_met": "the window holds a term named for the point",
@@ -90,8 +88,6 @@ class PreparedQuestion:
     """The same as the encoder gave them; the similarity that people see comes from these."""
     columns: tuple[NDArray[np.intp], ...]
     """For each point, then each misconception, its rows in `vectors`."""
-    centres: tuple[Vectors, ...]
-    """For each alternative, (languages, d): the direction of its points' statements together."""
     prompt_vectors: Vectors
     """(languages of the prompt, d), background removed."""
     prompt_terms: frozenset[str]
@@ -159,7 +155,6 @@ def prepare(
         alternatives=groups,
         phrased=tuple(phrased),
         vectors=centred,
-        centres=tuple(_centre(question, group, columns, centred) for group in groups),
         raw_vectors=vectors[: len(phrased)],
         columns=tuple(columns),
         prompt_vectors=background.remove(
@@ -167,24 +162,6 @@ def prepare(
         ),
         prompt_terms=frozenset().union(*(lexical.terms(text) for text in prompts)),
     )
-
-
-def _centre(
-    question: Question,
-    group: Sequence[int],
-    columns: Sequence[NDArray[np.intp]],
-    vectors: Vectors,
-) -> Vectors:
-    """The mean direction of a set of points, one for each language they are stated in.
-
-    Statements come first among the texts of a point, in the order of its languages.
-    """
-    rows: dict[Language, list[int]] = {}
-    for index in group:
-        for offset, language in enumerate(question.points[index].statement):
-            rows.setdefault(language, []).append(int(columns[index][offset]))
-    means = np.stack([vectors[members].mean(axis=0) for members in rows.values()])
-    return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9))
 
 
 def measure(
@@ -207,9 +184,8 @@ def measure(
         if len(prepared.prompt_vectors)
         else np.zeros(len(centred), dtype=np.float32)
     )
-    overall = _overall(prepared, centred[-1])
     pairs = [_best_pair(cosines, rows) for rows in prepared.columns]
-    context = (prepared, reading, vectors, cosines, best, prompt, overall, pairs, languages)
+    context = (prepared, reading, vectors, cosines, best, prompt, pairs, languages)
     return [_measure_one(*context, item) for item in range(total)]
 
 
@@ -220,7 +196,6 @@ def _measure_one(
     cosines: Vectors,
     best: Vectors,
     prompt: Vectors,
-    overall: Vectors,
     pairs: Sequence[tuple[int, int]],
     languages: Sequence[Language],
     item: int,
@@ -237,13 +212,11 @@ def _measure_one(
         "over_prompt": cosine - float(prompt[window]),
         "over_others": _over_others(prepared, best, window, item),
         "rival": _rival(prepared, best, item),
-        "whole": float(best[-1, item]),
-        "overall": float(overall[item]),
         "recall": lexical.recall(phrased.profile, profile) if same_language else 0.0,
         "precision": lexical.precision(phrased.profile, profile) if same_language else 0.0,
         "novelty": _novelty(profile, prepared.prompt_terms),
-        "denial": max(0.0, polarity),
-        "accord": max(0.0, -polarity),
+        "denial": polarity.denial,
+        "accord": polarity.accord,
         "numbers_missing": lexical.numbers_missing(phrased.profile, profile),
         "terms_met": _terms_met(items_of(prepared.question)[item], reading.windows[window].text),
         "shorter": min(3.0, max(0.0, ratio)),
@@ -305,14 +278,6 @@ def _rival(prepared: PreparedQuestion, best: Vectors, item: int) -> float:
     if not rivals:
         return 0.0
     return max(0.0, float((best[:, rivals].max(axis=1) - best[:, item]).max()))
-
-
-def _overall(prepared: PreparedQuestion, whole: Vectors) -> Vectors:
-    """For each item, the whole answer's cosine with the set of points it belongs to."""
-    found = np.zeros(len(prepared.columns), dtype=np.float32)
-    for group, centre in zip(prepared.alternatives, prepared.centres, strict=True):
-        found[list(group)] = (centre @ whole).max()
-    return found
 
 
 def _novelty(profile: lexical.Profile, prompt_terms: frozenset[str]) -> float:

@@ -15,7 +15,8 @@ from werkzeug.test import TestResponse
 from service.api.problems import KINDS
 
 _EXAMPLE = re.compile(
-    r"<!-- (?P<status>\d{3}) -->\n```bash\n(?P<command>.*?)\n```(?:\n\n```json\n(?P<shown>.*?)\n```)?",
+    r"<!-- (?P<status>\d{3}) -->\n```bash\n(?P<command>.*?)\n```"
+    r"(?:\n\n```json\n(?P<shown>.*?)\n```)?",
     re.DOTALL,
 )
 BASE = "http://127.0.0.1:8000"

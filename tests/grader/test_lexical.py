@@ -19,8 +19,11 @@ from service.grader.lexical import negations, polarity, profile, recall, terms, 
         ("Weights are shared across positions.", "Weights aren't shared across positions."),
     ],
 )
-def test_a_denied_statement_has_positive_polarity(point: str, answer: str) -> None:
-    assert polarity(profile(point), profile(answer)) > 0.4
+def test_a_statement_and_its_denial(point: str, answer: str) -> None:
+    found = polarity(profile(point), profile(answer))
+
+    assert found.denial > 0
+    assert found.accord == 0
 
 
 @pytest.mark.parametrize(
@@ -34,18 +37,23 @@ def test_a_denied_statement_has_positive_polarity(point: str, answer: str) -> No
     ],
 )
 def test_two_negations_or_none_agree(point: str, answer: str) -> None:
-    assert polarity(profile(point), profile(answer)) < 0
+    found = polarity(profile(point), profile(answer))
+
+    assert found.accord > 0
+    assert found.denial == 0
 
 
 def test_a_negation_in_an_unrelated_clause_means_nothing() -> None:
     point = profile("The function must be differentiable almost everywhere.")
     answer = profile("I do not like it, but the function is differentiable almost everywhere.")
 
-    assert polarity(point, answer) <= 0
+    assert polarity(point, answer).denial == 0
 
 
 def test_nothing_in_common_has_no_polarity() -> None:
-    assert polarity(profile("gradients explode"), profile("I do not know")) == 0
+    found = polarity(profile("gradients explode"), profile("I do not know"))
+
+    assert (found.accord, found.denial) == (0, 0)
 
 
 @pytest.mark.parametrize(
