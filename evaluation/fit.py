@@ -22,7 +22,7 @@ from service.grader.signals import SIGNALS
 RIDGE = 2.0
 # Chosen by out-of-fold agreement with people. Off-topic answers and copies of the reference are so
 # easy that much weight on them would bend the curve away from the answers that are hard.
-MADE_WEIGHT: Mapping[str, float] = {BANK: 0.3, REFERENCES: 0.1, ELSEWHERE: 0.05}
+MADE_WEIGHT: Mapping[str, float] = {BANK: 0.5, REFERENCES: 0.1, ELSEWHERE: 0.2}
 # Which way a signal may move the odds of credit. A weight that cannot turn against common sense
 # ("closer to the point counts against you") can be explained to a candidate, and generalises:
 # without bounds, signals that say nearly the same thing get large weights of opposite sign.
@@ -39,6 +39,7 @@ CREDIT_SIGNS: Mapping[str, int] = {
     "numbers_missing": -1,
     "terms_met": 1,
     "shorter": -1,
+    "cross_language": 1,
 }
 CONTRADICTION_SIGNS: Mapping[str, int] = {"rival": 1, "denial": 1, "accord": -1}
 

@@ -29,7 +29,7 @@ from service.grader.units import normalise
 FOLDS = 5
 REVIEW_SHARE = 0.2
 """The share of answers that the review threshold sends to a person."""
-RELATED_SHARE = 0.99
+RELATED_SHARE = 0.95
 """The share of fully credited answers that must lie above the `related` threshold."""
 CLASSES = ("correct", "contradictory", "incorrect")
 
@@ -154,12 +154,12 @@ def choose_thresholds(data: Measurements, found: OutOfFold, use: NDArray[np.bool
 
     grid = [
         (partial, covered)
-        for partial in np.arange(0.1, 0.41, 0.05).tolist()
+        for partial in np.arange(0.3, 0.46, 0.05).tolist()
         for covered in np.arange(0.55, 0.81, 0.05).tolist()
     ]
     partial, covered = min(grid, key=lambda pair: error(settings(pair[0], pair[1], 1.0)))
     contradicted = max(
-        np.arange(0.1, 0.61, 0.02), key=lambda t: agreement(settings(partial, covered, float(t)))
+        np.arange(0.3, 0.61, 0.02), key=lambda t: agreement(settings(partial, covered, float(t)))
     )
     at = settings(partial, covered, float(contradicted))
     expected = expected_error(data, found, at, use)

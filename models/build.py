@@ -344,7 +344,11 @@ def build(work: Path) -> None:
     print(f"kept: {len(kept)} tokens")
     pruned = replace(weights, words=weights.words.rows(kept))
     graph = encoder_graph(pruned, lambda graph: ByteLinear(graph, pruned, ranges))
-    write_folder(FOLDER, graph.SerializeToString(deterministic=True), tokenizer)
+    # Beside the old folder first: whoever is reading that finds it whole.
+    fresh = FOLDER.with_name(f"{NAME}.new")
+    write_folder(fresh, graph.SerializeToString(deterministic=True), tokenizer)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    fresh.rename(FOLDER)
     texts = read_lines(SENTENCES)
     vectors = np.stack([full.encode(text) for text in texts])
     np.savez(REFERENCE, vectors=vectors.astype(np.float16))

@@ -14,9 +14,9 @@ from service.api.context import EXTENSION, Parts
 from service.api.loading import LoadingGrader, Roll
 from service.api.metrics import Metrics
 from service.api.routes import BLUEPRINTS
-from service.config import Settings
+from service.config import Settings, served_database
 from service.content import Limits
-from service.errors import ConfigurationError, PointmarkError
+from service.errors import PointmarkError
 from service.exchange import QuestionFilter
 from service.store import Store
 
@@ -53,7 +53,7 @@ def create_app(
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = Parts(
         settings=settings,
-        store=store or _store(settings),
+        store=store or Store(served_database(settings), pool_size=settings.threads),
         grader=LoadingGrader(grader),
         metrics=Metrics(),
         limits=Limits(
@@ -110,9 +110,3 @@ def prepare_questions(parts: Parts) -> None:
     except PointmarkError as fault:
         # Not needed for being ready: whoever asks first waits a little longer.
         log.warning("questions were not prepared ahead: %s", fault)
-
-
-def _store(settings: Settings) -> Store:
-    if settings.database_url is None:
-        raise ConfigurationError(["DATABASE_URL: must be set to serve HTTP"])
-    return Store(settings.database_url, pool_size=settings.threads)

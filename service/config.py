@@ -91,6 +91,17 @@ class Settings:
     log_level: str = "INFO"
 
 
+def served_database(settings: Settings) -> str:
+    """The database to serve on; whoever serves on the embedded one names its address too.
+
+    Raises:
+        ConfigurationError: none is named.
+    """
+    if settings.database_url is None:
+        raise ConfigurationError([f"{SETTINGS['database_url']}: must be set to serve HTTP"])
+    return settings.database_url
+
+
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "database_url": _database_url,
     "home": _path,

@@ -23,6 +23,7 @@ import logging
 import os
 import re
 import threading
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ _OVERLAP = 0.25
 _SPARE_TOKENS = 8
 _UNLIMITED = 1_000_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 _WEIGHT_SUFFIXES = {".bin", ".json", ".model", ".onnx", ".onnx_data", ".safetensors", ".txt"}
 
 Vectors = NDArray[np.float32]
@@ -137,12 +139,12 @@ class SentenceEncoder:
         little. 0 for blank text.
         """
         text = _encodable(text)
-        visible = sum(not character.isspace() for character in text)
+        visible = sum(map(_is_visible, text))
         if self._unknown is None or not visible:
             return 0.0
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         unknown = sum(
-            not character.isspace()
+            _is_visible(character)
             for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
             if number == self._unknown
             for character in text[start:end]
@@ -177,7 +179,7 @@ class SentenceEncoder:
 
     def _windows(self, text: str) -> list[_Window]:
         """The text as windows that fit the model; none if it holds nothing to read."""
-        if not text.strip():
+        if not any(map(_is_visible, text)):
             return []
         (encoding,) = self._tokenise([text])
         whole = _Window(text=text, start=0, encoding=encoding)
@@ -478,6 +480,11 @@ def _encodable(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+def _is_visible(character: str) -> bool:
+    """False for spaces, control characters and invisible marks such as U+200B."""
+    return unicodedata.category(character) not in _INVISIBLE
+
+
 def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
     """Consecutive runs of `order`, shortest first, that fit a batch with their padding."""
     batch: list[int] = []
@@ -493,7 +500,8 @@ def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]
 def _average(vectors: Vectors, windows: Sequence[_Window]) -> Vectors:
     """(dimension,): the mean weighted by tokens, at unit length."""
     if len(windows) == 1:
-        return vectors[0]
+        only: Vectors = vectors[0]
+        return only
     weights = np.array([len(window.encoding.ids) for window in windows], dtype=np.float32)
     mean: Vectors = weights @ vectors
     mean /= max(float(np.linalg.norm(mean)), 1e-12)

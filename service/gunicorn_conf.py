@@ -19,7 +19,7 @@ from typing import Any
 
 from service.api.loading import LOADING_THREAD, Roll
 from service.api.logs import configuration
-from service.config import read_settings
+from service.config import read_settings, served_database
 from service.errors import PointmarkError
 
 
@@ -75,6 +75,7 @@ def on_starting(server: Any) -> None:
     from service.grader import load_calibration
 
     try:
+        served_database(_settings)
         revision = check_encoder(_settings.encoder)
         calibration = load_calibration(_settings.calibration)
         if revision is not None:
@@ -100,8 +101,17 @@ def _halt(fault: Exception) -> None:
     else:
         _log.critical("the encoder cannot be loaded", exc_info=fault)
     logging.shutdown()
-    # This code, from a worker, makes the master stop; from a thread only this call ends a process.
-    os._exit(Arbiter.APP_LOAD_ERROR)
+    # This code, from a worker, makes the master stop; a second one while it stops would crash it.
+    # From a thread only this call ends a process.
+    os._exit(Arbiter.APP_LOAD_ERROR if _first_to_fail() else 0)
+
+
+def _first_to_fail() -> bool:
+    try:
+        (_folder / "failed").touch(exist_ok=False)
+    except OSError:
+        return False
+    return True
 
 
 def worker_exit(server: Any, worker: Any) -> None:

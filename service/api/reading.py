@@ -14,6 +14,7 @@ from apiflask.schema_adapters import registry
 from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request
 from pydantic import BaseModel
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.api.context import state
 from service.api.parsing import MalformedJson, pointer_to, read_json, validated
@@ -51,6 +52,10 @@ def blueprint(name: str, *, tag: str, prefix: str = "") -> APIBlueprint:
 
 def _body(request: Request) -> bytes:
     raw = request.get_data(cache=False)
+    # Of a body that does not say its length Werkzeug reads as much as is allowed and stops there,
+    # in silence; whether that was all, only another byte can tell.
+    if len(raw) == request.max_content_length and request.environ["wsgi.input"].read(1):
+        raise RequestEntityTooLarge
     if not raw:
         raise MalformedJson("The body is empty; it must be a JSON object.")
     if request.mimetype != "application/json":

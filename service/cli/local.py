@@ -233,6 +233,7 @@ class LocalRun:
     def _await_ready(self, child: subprocess.Popen[bytes], said_before: int) -> None:
         client = Client(self.base)
         begun = said = time.monotonic()
+        before = ""
         while True:
             self._check_parent()
             if child.poll() is not None:
@@ -246,8 +247,8 @@ class LocalRun:
                     f"the service is not ready after {READY_LIMIT_S:.0f} s ({why}):\n"
                     f"{self._said(said_before)}"
                 )
-            if now - said > 3:
-                said = now
+            if now - said > (10 if why == before else 2):
+                said, before = now, why
                 say(f"  waiting, {now - begun:.0f} s: {why}")
             time.sleep(0.1)
 

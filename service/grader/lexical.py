@@ -160,28 +160,33 @@ class Polarity:
 
 
 def polarity(point: Profile, window: Profile) -> Polarity:
-    """Compare the clauses of two texts that share most terms.
+    """Compare each clause of the point with the clause of the window that shares most terms.
 
     An odd number of negations and swapped opposites between the two means that one denies what
     the other states. That is only sure where little else differs: in a clause that has other
-    words too, a "not" may belong to any of them. So a denial counts by how far the clauses
-    consist of the same terms, from half of them upwards.
+    words too, a "not" may belong to any of them. So a denial counts by how far the two clauses
+    consist of the same terms, from half of them upwards, and one denied clause denies the point.
     """
-    best, same, left, right = 0.0, 0.0, "", ""
-    for point_terms, point_text in point.clauses:
-        for window_terms, window_text in window.clauses:
-            shared = len(point_terms & window_terms)
-            if not shared:
-                continue
-            overlap = shared / min(len(point_terms), len(window_terms)) * min(1.0, shared / 2)
-            if overlap > best:
-                best, left, right = overlap, point_text, window_text
-                same = shared / max(len(point_terms), len(window_terms))
-    if not best:
-        return Polarity(accord=0.0, denial=0.0)
-    if (negations(left) + negations(right) + opposites(left, right)) % 2:
-        return Polarity(accord=0.0, denial=max(0.0, 2.0 * same - 1.0))
-    return Polarity(accord=best, denial=0.0)
+    accord = denial = 0.0
+    for terms_here, text in point.clauses:
+        overlap, same, found = _closest_clause(terms_here, window)
+        if (negations(text) + negations(found) + opposites(text, found)) % 2:
+            denial = max(denial, 2.0 * same - 1.0)
+        else:
+            accord = max(accord, overlap)
+    return Polarity(accord=0.0 if denial > 0.0 else accord, denial=denial)
+
+
+def _closest_clause(terms_here: frozenset[str], window: Profile) -> tuple[float, float, str]:
+    """Overlap with the smaller clause, with the larger one, and the text of the closest clause."""
+    best = (0.0, 0.0, "")
+    for terms_there, text in window.clauses:
+        shared = len(terms_here & terms_there)
+        if shared:
+            overlap = shared / min(len(terms_here), len(terms_there)) * min(1.0, shared / 2)
+            same = shared / max(len(terms_here), len(terms_there))
+            best = max(best, (overlap, same, text))
+    return best
 
 
 def numbers_missing(point: Profile, window: Profile) -> float:

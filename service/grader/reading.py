@@ -12,7 +12,7 @@ from service.grader.units import Unit, cut, normalise, size
 
 # A stretch of this many characters of meaning that also stands in the prompt is a copy of it, not
 # a choice of the same words.
-COPY_SIZE = 8
+COPY_SIZE = 6
 # The share of a unit's neighbouring term pairs that must come from the prompt to call it copied.
 COPY_SHARE = 0.85
 

@@ -36,10 +36,14 @@ SIGNALS: Mapping[str, str] = {
     "numbers_missing": "share of the phrasing's numbers that the window lacks",
     "terms_met": "the window holds a term named for the point",
     "shorter": "how much shorter the window is than the phrasing, in doublings",
-    "longer": "how much longer the window is than the phrasing, in doublings",
-    "cross_language": "the window and the phrasing are in different languages",
+    "cross_language": "the cosine's part above chance, where window and phrasing differ in language",
 }
 """Name of each signal to what it measures, in the order of the columns of `Measured.values`."""
+
+
+# Unrelated sentences in different languages reach about this cosine once the background is gone;
+# what lies above it is what a translation adds.
+UNRELATED_ACROSS = 0.3
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,7 @@ def _measure_one(
     profile = lexical.profile(reading.windows[window].text)
     same_language = languages[window] == phrased.language
     cosine = float(cosines[window, row])
-    polarity = lexical.polarity(phrased.profile, profile)
+    polarity = _polarity(prepared, item, languages[window], profile)
     ratio = log2(max(1, phrased.size) / max(1, size(reading.windows[window].text)))
     values = {
         "similarity": cosine,
@@ -220,8 +224,7 @@ def _measure_one(
         "numbers_missing": lexical.numbers_missing(phrased.profile, profile),
         "terms_met": _terms_met(items_of(prepared.question)[item], reading.windows[window].text),
         "shorter": min(3.0, max(0.0, ratio)),
-        "longer": min(3.0, max(0.0, -ratio)),
-        "cross_language": 0.0 if same_language else 1.0,
+        "cross_language": 0.0 if same_language else max(0.0, cosine - UNRELATED_ACROSS),
     }
     return Measured(
         values=np.array([values[name] for name in SIGNALS]),
@@ -247,14 +250,33 @@ def _best_pair(cosines: Vectors, rows: NDArray[np.intp]) -> tuple[int, int]:
     return int(window), int(rows[column])
 
 
+def _polarity(
+    prepared: PreparedQuestion, item: int, language: Language, window: lexical.Profile
+) -> lexical.Polarity:
+    """Whether a window agrees with an item or denies it, by all its phrasings in that language.
+
+    All of them, because a denied sentence may be closest in meaning to a phrasing in other words,
+    or in the other language, that does not show the denial.
+    """
+    found = [
+        lexical.polarity(prepared.phrased[row].profile, window)
+        for row in prepared.columns[item]
+        if prepared.phrased[row].language == language
+    ]
+    denial = max((polarity.denial for polarity in found), default=0.0)
+    accord = max((polarity.accord for polarity in found), default=0.0)
+    return lexical.Polarity(accord=0.0 if denial > 0.0 else accord, denial=denial)
+
+
 def _over_others(prepared: PreparedQuestion, best: Vectors, window: int, item: int) -> float:
-    """Distance to the nearest other point; 0 where the question has no other.
+    """Distance to the nearest other point at this window; 0 where the question has no other.
 
     Points of another alternative say the same thing in other words and are no rivals.
     """
-    if item >= len(prepared.question.points):
-        return 0.0
-    group = next(group for group in prepared.alternatives if item in group)
+    group = next(
+        (group for group in prepared.alternatives if item in group),
+        tuple(range(len(prepared.question.points))),
+    )
     others = [other for other in group if other != item]
     return float(best[window, item] - best[window, others].max()) if others else 0.0
 
@@ -262,8 +284,8 @@ def _over_others(prepared: PreparedQuestion, best: Vectors, window: int, item: i
 def _rival(prepared: PreparedQuestion, best: Vectors, item: int) -> float:
     """For a point, its closest misconception over it; for a misconception, its point over it.
 
-    Compared at the window where the rival is strongest, because an answer may state the point in
-    one sentence and the misconception in another. 0 when the rival is weaker or there is none.
+    Best against best over the whole answer: a point that is stated plainly keeps its credit even
+    if another sentence comes near the misconception. 0 when the rival is weaker or there is none.
     """
     points = prepared.question.points
     if item < len(points):
@@ -277,7 +299,7 @@ def _rival(prepared: PreparedQuestion, best: Vectors, item: int) -> float:
         rivals = [index for index, point in enumerate(points) if point.key == contradicted]
     if not rivals:
         return 0.0
-    return max(0.0, float((best[:, rivals].max(axis=1) - best[:, item]).max()))
+    return max(0.0, float(best[:, rivals].max() - best[:, item].max()))
 
 
 def _novelty(profile: lexical.Profile, prompt_terms: frozenset[str]) -> float:

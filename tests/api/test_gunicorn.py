@@ -55,7 +55,7 @@ class Running:
         """Status, headers and body."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
-            data=None if body is None else json.dumps(body).encode(),
+            data=body if body is None or isinstance(body, Iterator) else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -135,6 +135,7 @@ def test_the_service_starts_serves_counts_and_stops(
     answer = {"candidate": "c", "answer": "Its gradient stays one, so it does not saturate."}
     made = [service.call("/v1/questions/why-relu/attempts", answer, token) for _ in range(8)]
     metrics = service.call("/metrics")[2].decode()
+    flood = service.call("/v1/grade", (b" " * 65_536 for _ in range(20)), token)
     code = service.end()
 
     # Loading takes seconds, so a process that answers is not ready yet.
@@ -148,6 +149,8 @@ def test_the_service_starts_serves_counts_and_stops(
     # Summed over both processes, whichever of them answers.
     assert "pointmark_grading_seconds_count 8.0" in metrics
     assert 'route="/v1/questions/<id>/attempts",status="201"} 8.0' in metrics
+    # A body that does not say its length is counted while it is read.
+    assert (flood[0], json.loads(flood[2])["code"]) == (413, "body_too_large")
     assert code == 0
     assert list(service.scratch.glob("pointmark-*")) == []
     assert sum(line.get("status") == 201 for line in service.lines()) == 8
@@ -281,5 +284,5 @@ def test_faults_in_the_settings_are_listed_all_at_once(serve: Serve) -> None:
 def test_without_a_database_address_the_service_says_so(serve: Serve) -> None:
     service = serve(DATABASE_URL="")
 
-    assert service.process.wait(60) != 0
+    assert service.process.wait(30) == 2
     assert "DATABASE_URL: must be set to serve HTTP" in service.said()
