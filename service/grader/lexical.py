@@ -52,14 +52,23 @@ _CLAUSE = re.compile(
 
 
 @dataclass(frozen=True)
+class Clause:
+    """A clause of a text."""
+
+    text: str
+    terms: frozenset[str]
+    words: frozenset[str]
+    """Every word and Han character, function words included."""
+
+
+@dataclass(frozen=True)
 class Profile:
     """What one text looks like to the lexical signals."""
 
     terms: frozenset[str]
     """Stems of content words; pairs of neighbouring Han characters."""
     numbers: frozenset[str]
-    clauses: tuple[tuple[frozenset[str], str], ...]
-    """The terms and the text of each clause."""
+    clauses: tuple[Clause, ...]
 
 
 def _stem(word: str) -> str:
@@ -115,7 +124,10 @@ def profile(text: str) -> Profile:
     return Profile(
         terms=terms(text),
         numbers=frozenset(re.findall(r"\d+(?:\.\d+)?", text)),
-        clauses=tuple((terms(clause), clause) for clause in clauses) or ((frozenset(), ""),),
+        clauses=tuple(
+            Clause(text=clause, terms=terms(clause), words=frozenset(tokens(clause)))
+            for clause in clauses
+        ),
     )
 
 
@@ -165,27 +177,32 @@ def polarity(point: Profile, window: Profile) -> Polarity:
     An odd number of negations and swapped opposites between the two means that one denies what
     the other states. That is only sure where little else differs: in a clause that has other
     words too, a "not" may belong to any of them. So a denial counts by how far the two clauses
-    consist of the same terms, from half of them upwards, and one denied clause denies the point.
+    consist of the same words, from half of them upwards, and one denied clause denies the point.
     """
     accord = denial = 0.0
-    for terms_here, text in point.clauses:
-        overlap, same, found = _closest_clause(terms_here, window)
-        if (negations(text) + negations(found) + opposites(text, found)) % 2:
+    for clause in point.clauses:
+        overlap, found = _closest_clause(clause, window)
+        if found is None:
+            continue
+        if (
+            negations(clause.text) + negations(found.text) + opposites(clause.text, found.text)
+        ) % 2:
+            same = len(clause.words & found.words) / max(len(clause.words), len(found.words))
             denial = max(denial, 2.0 * same - 1.0)
         else:
             accord = max(accord, overlap)
     return Polarity(accord=0.0 if denial > 0.0 else accord, denial=denial)
 
 
-def _closest_clause(terms_here: frozenset[str], window: Profile) -> tuple[float, float, str]:
-    """Overlap with the smaller clause, with the larger one, and the text of the closest clause."""
-    best = (0.0, 0.0, "")
-    for terms_there, text in window.clauses:
-        shared = len(terms_here & terms_there)
+def _closest_clause(clause: Clause, window: Profile) -> tuple[float, Clause | None]:
+    """The clause of the window that shares most terms, and how many of the smaller one's."""
+    best: tuple[float, Clause | None] = (0.0, None)
+    for other in window.clauses:
+        shared = len(clause.terms & other.terms)
         if shared:
-            overlap = shared / min(len(terms_here), len(terms_there)) * min(1.0, shared / 2)
-            same = shared / max(len(terms_here), len(terms_there))
-            best = max(best, (overlap, same, text))
+            overlap = shared / min(len(clause.terms), len(other.terms)) * min(1.0, shared / 2)
+            if overlap > best[0]:
+                best = (overlap, other)
     return best
 
 
