@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from service.errors import PointmarkError
+
 REQUEST_LIMIT_S = 120.0
 """The plain app takes seconds for an answer, and sixteen clients queue for it."""
 
 
-class UnexpectedReply(Exception):
+class UnexpectedReply(PointmarkError):
     """A reply that is no grade: what is measured then is not the work that was meant."""
 
 

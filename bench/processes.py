@@ -19,13 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from service.errors import PointmarkError
+
 ROOT = Path(__file__).resolve().parent.parent
 READY_LIMIT_S = 300.0
 _STOP_LIMIT_S = 40.0
 _PAUSE_S = 0.02
 
 
-class CannotMeasure(Exception):
+class CannotMeasure(PointmarkError):
     """Something that is measured did not start; the message holds the end of its log."""
 
 

@@ -9,7 +9,6 @@ Linux only: memory and processes are read from ``/proc``.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import datetime
 import itertools
@@ -18,14 +17,14 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from bench import ceiling
 from bench.answers import QUESTION, answers, take
-from bench.client import Load, Target, UnexpectedReply, load
+from bench.client import Load, Target, load
 from bench.processes import (
     CannotMeasure,
     Memory,
@@ -60,30 +59,14 @@ class Plan:
     """Answers whose batches make the ceiling."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command; exits with 2 if something could not be measured."""
-    options = _options(arguments)
-    quick = {"seconds": 4.0, "rounds": 1, "recorded": 32} if options.quick else {}
-    asked = {
-        name: value
-        for name in ("clients", "seconds", "rounds", "workers", "plain_threads")
-        if (value := getattr(options, name)) is not None
-    }
+def measure(plan: Plan) -> Report:
+    """Start everything, measure, stop everything.
+
+    Raises:
+        CannotMeasure: something did not start, ended, or replied what it should not.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
-    try:
-        report = measure(Plan(**{**quick, **asked}))
-    except (CannotMeasure, UnexpectedReply) as fault:
-        _say(f"cannot measure: {fault}")
-        sys.exit(2)
-    if options.json:
-        print(json.dumps(report.data(), ensure_ascii=False, indent=1))
-    else:
-        print(report.markdown())
-
-
-def measure(plan: Plan) -> Report:
-    """Start everything, measure, stop everything."""
     busy = busy_share()
     with tempfile.TemporaryDirectory(prefix="pointmark-bench-") as scratch:
         folder = Path(scratch)
@@ -248,22 +231,6 @@ def _machine() -> dict[str, object]:
     }
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a minute or two; noisier")
-    parser.add_argument("--json", action="store_true", help="JSON instead of Markdown tables")
-    parser.add_argument("--clients", type=_numbers, help="e.g. 1,4,16")
-    parser.add_argument("--seconds", type=float, help="length of a stretch")
-    parser.add_argument("--rounds", type=int, help="stretches for each line")
-    parser.add_argument("--workers", type=int, help="processes of each system")
-    parser.add_argument("--plain-threads", type=int, help="torch threads of a plain process")
-    return parser.parse_args(arguments)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
-
-
 def _leave(number: int, _: FrameType | None) -> None:
     """Turn a signal into an exception, so that everything started is stopped."""
     sys.exit(128 + number)
@@ -271,7 +238,3 @@ def _leave(number: int, _: FrameType | None) -> None:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    main()

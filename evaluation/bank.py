@@ -21,10 +21,12 @@ from service.grader.signals import items_of
 
 Item = TypeVar("Item", Point, Misconception)
 
-BANK = "bank"
+SAID = "bank: said"
+DENIED = "bank: denied"
+UNSAID = "bank: not said"
 REFERENCES = "references"
 ELSEWHERE = "elsewhere"
-MADE = frozenset({BANK, REFERENCES, ELSEWHERE})
+MADE = frozenset({SAID, DENIED, UNSAID, REFERENCES, ELSEWHERE})
 """Data sets we made ourselves: fitted on, never reported as agreement with people."""
 
 
@@ -97,11 +99,13 @@ def _whole(
 
 
 def _of_question(question: Question) -> Iterator[Case]:
+    across = {language: _without_language(question, language) for language in Language}
     for point in question.points:
         for language, text in point.texts():
             yield from _says(_without(question, point, text), point.key, text)
-            if any(other is not language for other, _ in point.texts()):
-                yield from _says(_without_language(question, point, language), point.key, text)
+            other = across[language]
+            if other is not None:
+                yield from _says(other, point.key, text)
         for text in point.statement.values():
             yield from _says(question, point.key, text)
             denied = negate(text)
@@ -135,8 +139,8 @@ def _case(
         answer=answer,
         target=target,
         contradictory=contradictory,
-        dataset=BANK,
-        group=f"{BANK}/{question.slug}",
+        dataset=DENIED if contradictory else SAID if target else UNSAID,
+        group=f"bank/{question.slug}",
         item=item,
     )
 
@@ -149,15 +153,23 @@ def _without(question: Question, point: Point, text: str) -> Question:
     )
 
 
-def _without_language(question: Question, point: Point, language: Language) -> Question:
-    """The question with the point written in the other language only."""
-    left = replace(
-        point,
-        statement={name: text for name, text in point.statement.items() if name is not language},
-        phrasings={name: said for name, said in point.phrasings.items() if name is not language},
-    )
+def _without_language(question: Question, language: Language) -> Question | None:
+    """The rubric in the other language only; None if a point or misconception lacks that."""
+
+    def left(item: Item) -> Item:
+        return replace(
+            item,
+            statement={name: text for name, text in item.statement.items() if name is not language},
+            phrasings={name: said for name, said in item.phrasings.items() if name is not language},
+        )
+
+    items = items_of(question)
+    if not all(any(name is not language for name, _ in item.texts()) for item in items):
+        return None
     return replace(
-        question, points=tuple(left if p.key == point.key else p for p in question.points)
+        question,
+        points=tuple(map(left, question.points)),
+        misconceptions=tuple(map(left, question.misconceptions)),
     )
 
 

@@ -1,18 +1,23 @@
-"""The human-graded answers, read from where they stand (`POINTMARK_DATA`)."""
+"""The human-graded answers, read from where they stand (`POINTMARK_DATA`).
+
+A line of a data set is a JSON object with ``question_id, question, references, answer, score``
+(0 to 1), and, where the source has them, ``label`` (correct, contradictory or incorrect) and
+``split`` (train, dev or dev-questions; without it, train). Other fields are not read.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from service.errors import PointmarkError
 
-DATA_SETS = ("semeval2013_scientsbank", "semeval2013_beetle", "saf_en", "ads_zh", "le_zh")
+SUFFIX = ".jsonl.gz"
 DEFAULT_FOLDER = Path("../shared/data")
 
 
@@ -57,17 +62,26 @@ def data_folder(given: Path | None = None) -> Path:
     return folder
 
 
-def load(folder: Path, name: str) -> list[Row]:
-    """The rows of one data set, in file order.
+def load(folder: Path) -> list[Row]:
+    """The rows of every data set in the folder: one file ``NAME.jsonl.gz`` each, by name.
 
     Raises:
-        DataMissing: if the file is not there.
+        DataMissing: if there is none, or a line lacks a field; the message says which.
     """
-    path = folder / f"{name}.jsonl.gz"
-    if not path.is_file():
-        raise DataMissing(f"no data set {name}: looked for {path}")
+    paths = sorted(folder.glob(f"*{SUFFIX}"))
+    if not paths:
+        raise DataMissing(f"no data set in {folder}: looked for files *{SUFFIX}")
+    return [row for path in paths for row in _rows(path)]
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    name = path.name.removesuffix(SUFFIX)
     with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [_row(name, json.loads(line)) for line in lines]
+        for number, line in enumerate(lines, start=1):
+            try:
+                yield _row(name, json.loads(line))
+            except (KeyError, TypeError, ValueError) as fault:
+                raise DataMissing(f"{path}, line {number}: {fault!r}") from fault
 
 
 def _row(dataset: str, data: Mapping[str, Any]) -> Row:
@@ -80,5 +94,5 @@ def _row(dataset: str, data: Mapping[str, Any]) -> Row:
         answer=data["answer"],
         score=float(data["score"]),
         label=label if label in {"correct", "contradictory", "incorrect"} else None,
-        split=data["split"],
+        split=data.get("split", "train"),
     )

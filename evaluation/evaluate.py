@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from evaluation import metrics
 from evaluation.bank import bank_cases, elsewhere_cases, reference_cases
-from evaluation.data import DATA_SETS, Row, load
+from evaluation.data import Row, load
 from evaluation.fit import fit
 from evaluation.measured import Floats, Measurements, VectorTable, case_of_row, measure_cases
 from evaluation.metrics import Interval
 from evaluation.recipe import (
     FOLDS,
-    background_of,
+    background,
     calibration_data,
     choose_thresholds,
     cross_fit,
@@ -46,14 +46,14 @@ def study(
     folder: Path, questions: Sequence[Question], encoder: Encoder, cache: Path | None = None
 ) -> Study:
     """Read, embed and measure everything that is fitted on or evaluated."""
-    rows = [row for name in DATA_SETS for row in load(folder, name)]
+    rows = load(folder)
     table = VectorTable(encoder, cache)
     cases = [case_of_row(row) for row in rows]
-    background = background_of(cases, table)
+    mean = background(encoder)
     made = [*bank_cases(questions), *reference_cases(rows), *elsewhere_cases(rows)]
     references = [row.references for row in rows] + [(case.answer,) for case in made]
-    data = measure_cases([*cases, *made], table, background, references)
-    return Study(rows=tuple(rows), data=data, background=background)
+    data = measure_cases([*cases, *made], table, mean, references)
+    return Study(rows=tuple(rows), data=data, background=mean)
 
 
 def fit_calibration(found: Study, encoder: Encoder) -> dict[str, Any]:
@@ -148,14 +148,14 @@ class Figures:
 def figures(marks: Marks) -> list[Figures]:
     """Agreement by data set, ours and the plain cosine's, with bootstrap intervals."""
     names = np.array([row.dataset for row in marks.rows])
-    return [_figures_of(name, marks, np.flatnonzero(names == name)) for name in DATA_SETS]
+    return [_figures_of(name, marks, np.flatnonzero(names == name)) for name in np.unique(names)]
 
 
 def _figures_of(name: str, marks: Marks, part: NDArray[np.intp]) -> Figures:
     groups = [marks.rows[i].group for i in part]
     labelled = all(marks.rows[i].label is not None for i in part)
     return Figures(
-        dataset=name,
+        dataset=str(name),
         answers=len(part),
         questions=len(set(groups)),
         ours=_intervals(marks, part, groups, marks.score, labelled=labelled, graded=True),

@@ -32,6 +32,8 @@ from service.grader.units import normalise
 
 Floats = NDArray[np.float64]
 CHUNK = 512
+SAVE_EVERY = 10
+"""Chunks between two writes of the file, so that an interrupted run loses a minute at most."""
 
 
 class VectorTable:
@@ -56,9 +58,10 @@ class VectorTable:
             self._rows.update(zip(map(_key, part), vectors, strict=True))
             done = min(start + CHUNK, len(new))
             print(f"\rembedding {done}/{len(new)}", end="", file=sys.stderr, flush=True)
+            if done == len(new) or start % (SAVE_EVERY * CHUNK) == 0:
+                self._save()
         if new:
             print(file=sys.stderr)
-            self._save()
 
     def __getitem__(self, texts: Sequence[str]) -> Vectors:
         if not texts:

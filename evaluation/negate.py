@@ -11,12 +11,29 @@ import re
 from service.domain import Language
 from service.grader.language import detect
 
-# The first pattern that fits is used; each puts one negation next to the main verb.
+# The first pattern that fits is used; each puts one negation next to the main verb, or takes one
+# away. Verbs are listed: a rule for all of them would negate nouns.
 _EN = [
     (re.compile(r"\b(can|could|will|would|should|must|may|might)(?! not\b)\b"), r"\1 not"),
+    (re.compile(r"\b(do|does|did|is|are|was|were|has|have)(?:n't| not)\b"), r"\1"),
+    (re.compile(r"\bcan(?:'t|not)\b"), "can"),
     (re.compile(r"\b(is|are|was|were)(?! not\b)\b"), r"\1 not"),
-    (re.compile(r"\b(has|have)\b(?! (?:been|not))"), r"does not have"),
+    (re.compile(r"\b(has)\b(?! been)"), "does not have"),
+    (re.compile(r"\b(have)\b(?! been)"), "do not have"),
     (re.compile(r"\b(does|do|did)(?! not\b)\b"), r"\1 not"),
+    (
+        re.compile(
+            r"\b(add|allow|appear|build|come|cost|feed|give|keep|learn|lead|make|mean|occur|push"
+            r"|scale|see|stack|take|use)s\b"
+        ),
+        r"does not \1",
+    ),
+    (
+        re.compile(
+            r"\b(appear|build|cause|come|give|keep|lead|learn|make|need|occur|see|share|use)\b"
+        ),
+        r"do not \1",
+    ),
 ]
 _ZH = [
     (re.compile(r"(?<![不没])(?:可以|能够|能)"), "不能"),
@@ -25,7 +42,9 @@ _ZH = [
     (re.compile(r"(?<![不没])必须"), "不必"),
     (re.compile(r"(?<![不没但可还只就总要])是(?!否|指|因)"), "不是"),
     (re.compile(r"(?<![不没所只])有(?!限|关|效|些|时|利|的|两|三|几)"), "没有"),
-    (re.compile(r"(?<![不没])使"), "不使"),
+    (re.compile(r"(?<![不没])使(?!用)"), "不使"),
+    (re.compile(r"(?:并不|不)(?=能|会|满足|共享|依赖|需要|变)"), ""),
+    (re.compile(r"(?<![不没])(采用|使用|加入|堆叠|缩放|给出|出现在|共享|学习|依赖|用)"), r"不\1"),
 ]
 
 

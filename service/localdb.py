@@ -568,7 +568,13 @@ def _make_folder(folder: Path) -> None:
     """Make a folder that others may pass through, whatever the umask; keep an existing one."""
     if folder.is_dir():
         return
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        # Another process that starts here made it between our look and our attempt.
+        if folder.is_dir():
+            return
+        raise
     folder.chmod(0o755)
 
 

@@ -18,6 +18,7 @@ from service.cli.database import migrate, seed, setup
 from service.cli.keys import key
 from service.cli.questions import question
 from service.cli.serving import serve, up
+from service.cli.speed import bench
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -34,6 +35,6 @@ def main() -> None:
 
 for command in (
     *(up, serve, setup, migrate, seed, grade, question, key, export),
-    *(evaluate, fit, doctor),
+    *(evaluate, fit, bench, doctor),
 ):
     main.add_command(command)

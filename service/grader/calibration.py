@@ -39,8 +39,8 @@ class Thresholds:
     misconception: float
     """Probability from which a misconception is reported."""
     related: float
-    """Similarity signal below which a point is missing whatever else speaks for it: nearly all
-    points that people credited lie above."""
+    """Similarity signal that the best point or misconception must reach, or the answer is off the
+    topic and earns nothing: nearly all answers that people gave full marks lie above."""
     review: float
     """Expected error, in score points, from which a person should look."""
 
@@ -84,9 +84,12 @@ class Calibration:
         return np.array([self.centre.get(name, 0.0) for name in SIGNALS])
 
     def credit_probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """P(credit) for signals (n, len(SIGNALS)); 0 for what is not even related."""
-        related = values[:, _SIMILARITY] >= self.thresholds.related
-        return np.where(related, self._probability(self.credit, values), 0.0)
+        """P(credit) for signals (n, len(SIGNALS))."""
+        return self._probability(self.credit, values)
+
+    def is_related(self, values: NDArray[np.float64]) -> bool:
+        """Whether an answer with these signals for its question's items is on the topic at all."""
+        return bool(values[:, _SIMILARITY].max(initial=-1.0) >= self.thresholds.related)
 
     def contradiction_probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """P(contradicted), which is P(not credited) x P(contradicted, given not credited)."""

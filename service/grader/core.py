@@ -187,7 +187,7 @@ def judge(
     values = np.stack([item.values for item in measured])
     credit = calibration.credit_probability(values)
     contradiction = calibration.contradiction_probability(values)
-    if not reading.windows:
+    if not reading.windows or not calibration.is_related(values):
         credit, contradiction = np.zeros_like(credit), np.zeros_like(contradiction)
     return Opinion(measured=measured, credit=credit, contradiction=contradiction)
 

@@ -36,6 +36,7 @@ def _opposites(pairs: Iterable[str]) -> Mapping[str, frozenset[str]]:
 
 _STOP = frozenset(_LEXICON["en"]["stop"].split())
 _ZH_STOP = frozenset(_LEXICON["zh"]["stop"])
+_AUXILIARY = frozenset(_LEXICON["en"]["auxiliary"].split())
 _NEGATION = _any_of("negations")
 _NOT_NEGATION = _any_of("not_negations")
 _OPPOSITE = _opposites(_LEXICON["en"]["opposites"] + _LEXICON["zh"]["opposites"])
@@ -58,7 +59,7 @@ class Clause:
     text: str
     terms: frozenset[str]
     words: frozenset[str]
-    """Every word and Han character, function words included."""
+    """Stems of all words and Han characters, function words included, less what negates."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,15 @@ def terms(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _words(clause: str) -> frozenset[str]:
+    """What two clauses share if one denies the other: "adds" and "does not add" are one word."""
+    return frozenset(
+        _stem(token)
+        for token in tokens(clause)
+        if token not in _AUXILIARY and not _NEGATION.fullmatch(token)
+    )
+
+
 @lru_cache(maxsize=8192)
 def profile(text: str) -> Profile:
     """Lexical profile of a normalised text; cached, because question texts come back each time."""
@@ -125,7 +135,7 @@ def profile(text: str) -> Profile:
         terms=terms(text),
         numbers=frozenset(re.findall(r"\d+(?:\.\d+)?", text)),
         clauses=tuple(
-            Clause(text=clause, terms=terms(clause), words=frozenset(tokens(clause)))
+            Clause(text=clause, terms=terms(clause), words=_words(clause))
             for clause in clauses
         ),
     )

@@ -26,7 +26,7 @@ Embed = Callable[[Sequence[str]], Vectors]
 SIGNALS: Mapping[str, str] = {
     "similarity": "best cosine between a window of the answer and a phrasing of the point",
     "over_prompt": "how much closer that window is to the point than to the question's prompt",
-    "over_others": "how much closer that window is to this point than to the nearest other point",
+    "nearer_other": "how much closer that window is to another point of the rubric",
     "rival": "how much closer a misconception is to the answer than the point it contradicts",
     "recall": "share of the phrasing's key terms that the window holds",
     "precision": "share of the window's key terms that the phrasing holds",
@@ -36,14 +36,9 @@ SIGNALS: Mapping[str, str] = {
     "numbers_missing": "share of the phrasing's numbers that the window lacks",
     "terms_met": "the window holds a term named for the point",
     "shorter": "how much shorter the window is than the phrasing, in doublings",
-    "cross_language": "the cosine's part above chance, where window and phrasing differ in language",
+    "cross_language": "window and phrasing are in different languages",
 }
 """Name of each signal to what it measures, in the order of the columns of `Measured.values`."""
-
-
-# Unrelated sentences in different languages reach about this cosine once the background is gone;
-# what lies above it is what a translation adds.
-UNRELATED_ACROSS = 0.3
 
 
 @dataclass(frozen=True)
@@ -95,6 +90,9 @@ class PreparedQuestion:
     prompt_vectors: Vectors
     """(languages of the prompt, d), background removed."""
     prompt_terms: frozenset[str]
+    rubric: bool
+    """Whether the points are an author's, who keeps them apart. Clauses cut from a model answer
+    overlap, so there another point that is nearer says nothing."""
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -165,6 +163,7 @@ def prepare(
             vectors[len(phrased) :], [detect(text) for text in prompts]
         ),
         prompt_terms=frozenset().union(*(lexical.terms(text) for text in prompts)),
+        rubric=alternatives is None,
     )
 
 
@@ -214,7 +213,7 @@ def _measure_one(
     values = {
         "similarity": cosine,
         "over_prompt": cosine - float(prompt[window]),
-        "over_others": _over_others(prepared, best, window, item),
+        "nearer_other": _nearer_other(prepared, best, window, item),
         "rival": _rival(prepared, best, item),
         "recall": lexical.recall(phrased.profile, profile) if same_language else 0.0,
         "precision": lexical.precision(phrased.profile, profile) if same_language else 0.0,
@@ -224,7 +223,7 @@ def _measure_one(
         "numbers_missing": lexical.numbers_missing(phrased.profile, profile),
         "terms_met": _terms_met(items_of(prepared.question)[item], reading.windows[window].text),
         "shorter": min(3.0, max(0.0, ratio)),
-        "cross_language": 0.0 if same_language else max(0.0, cosine - UNRELATED_ACROSS),
+        "cross_language": 0.0 if same_language else 1.0,
     }
     return Measured(
         values=np.array([values[name] for name in SIGNALS]),
@@ -268,17 +267,12 @@ def _polarity(
     return lexical.Polarity(accord=0.0 if denial > 0.0 else accord, denial=denial)
 
 
-def _over_others(prepared: PreparedQuestion, best: Vectors, window: int, item: int) -> float:
-    """Distance to the nearest other point at this window; 0 where the question has no other.
-
-    Points of another alternative say the same thing in other words and are no rivals.
-    """
-    group = next(
-        (group for group in prepared.alternatives if item in group),
-        tuple(range(len(prepared.question.points))),
-    )
-    others = [other for other in group if other != item]
-    return float(best[window, item] - best[window, others].max()) if others else 0.0
+def _nearer_other(prepared: PreparedQuestion, best: Vectors, window: int, item: int) -> float:
+    """By how much another point of a rubric is nearer to this window; 0 if none is."""
+    others = [other for other in range(len(prepared.question.points)) if other != item]
+    if not prepared.rubric or not others:
+        return 0.0
+    return max(0.0, float(best[window, others].max() - best[window, item]))
 
 
 def _rival(prepared: PreparedQuestion, best: Vectors, item: int) -> float:
