@@ -1,7 +1,7 @@
 """Cases made of our own questions: what human-graded sets lack.
 
-Those sets hold no misconceptions, hardly any contradiction in Chinese and no answer in the other
-language. A rubric holds them all: each phrasing, left out of its point, is an answer that earns
+Those sets hold no misconceptions, no rubric with points kept apart, and hardly any contradiction in
+Chinese. Our rubrics do: each phrasing, left out of its point, is an answer that earns
 that point and no other; each misconception contradicts its point; a negated statement denies it.
 The sample answers are not used: tests measure the grader with them.
 """
@@ -15,7 +15,7 @@ from typing import TypeVar
 from evaluation.data import Row
 from evaluation.measured import Case
 from evaluation.negate import negate
-from service.domain import Language, Misconception, Point, Question
+from service.domain import Misconception, Point, Question
 from service.grader.references import question_from_references
 from service.grader.signals import items_of
 
@@ -99,13 +99,9 @@ def _whole(
 
 
 def _of_question(question: Question) -> Iterator[Case]:
-    across = {language: _without_language(question, language) for language in Language}
     for point in question.points:
-        for language, text in point.texts():
+        for _, text in point.texts():
             yield from _says(_without(question, point, text), point.key, text)
-            other = across[language]
-            if other is not None:
-                yield from _says(other, point.key, text)
         for text in point.statement.values():
             yield from _says(question, point.key, text)
             denied = negate(text)
@@ -150,26 +146,6 @@ def _without(question: Question, point: Point, text: str) -> Question:
     left = _left_out(point, text)
     return replace(
         question, points=tuple(left if p.key == point.key else p for p in question.points)
-    )
-
-
-def _without_language(question: Question, language: Language) -> Question | None:
-    """The rubric in the other language only; None if a point or misconception lacks that."""
-
-    def left(item: Item) -> Item:
-        return replace(
-            item,
-            statement={name: text for name, text in item.statement.items() if name is not language},
-            phrasings={name: said for name, said in item.phrasings.items() if name is not language},
-        )
-
-    items = items_of(question)
-    if not all(any(name is not language for name, _ in item.texts()) for item in items):
-        return None
-    return replace(
-        question,
-        points=tuple(map(left, question.points)),
-        misconceptions=tuple(map(left, question.misconceptions)),
     )
 
 

@@ -29,16 +29,16 @@ RIDGE_MADE = 20.0
 # off-topic answers would bend the curve away from those that are hard.
 MADE_WEIGHT: Mapping[str, float] = {
     SAID: 0.3,
-    DENIED: 0.08,
-    UNSAID: 0.2,
+    DENIED: 0.1,
+    UNSAID: 0.4,
     REFERENCES: 0.1,
     ELSEWHERE: 0.2,
 }
 # Signals that people's sets hold no example of, or hardly any: no misconceptions, no rubrics with
-# points kept apart, no named terms, no second language, few denials. Their weights are learned from
+# points kept apart, no named terms, few denials. Their weights are learned from
 # made cases when the others, learned from people alone, stand: otherwise sentences of five
 # questions would decide how near an answer has to come to a point.
-FROM_MADE = frozenset({"rival", "nearer_other", "denial", "terms_met", "cross_language"})
+FROM_MADE = frozenset({"rival", "nearer_other", "denial", "terms_met"})
 # Which way a signal may move the odds of credit. A weight that cannot turn against common sense
 # ("closer to the point counts against you") can be explained to a candidate, and generalises:
 # without bounds, signals that say nearly the same thing get large weights of opposite sign.
@@ -55,7 +55,6 @@ CREDIT_SIGNS: Mapping[str, int] = {
     "numbers_missing": -1,
     "terms_met": 1,
     "shorter": -1,
-    "cross_language": 1,
 }
 CONTRADICTION_SIGNS: Mapping[str, int] = {"rival": 1, "denial": 1, "accord": -1}
 
@@ -143,7 +142,10 @@ def fit(
     """Fit on the lines given; `signals` limits the columns, for ablation."""
     used = np.array([signals is None or name in signals for name in SIGNALS])
     part = data.values[lines]
-    centre, scale = part.mean(axis=0), part.std(axis=0)
+    # Without a rival, another point or a denial in sight, those signals are 0 and say nothing:
+    # they must not move an answer to a question that has no such things.
+    made = np.array([name in FROM_MADE for name in SIGNALS])
+    centre, scale = np.where(made, 0.0, part.mean(axis=0)), part.std(axis=0)
     # A signal that never varies in the data says nothing; it must not blow up a division.
     used &= scale > 1e-6
     scale = np.where(scale > 1e-6, scale, 1.0)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bank import MADE
+from evaluation.bank import MADE, UNSAID
 from evaluation.fit import Fitted, best_alternative, fit
 from evaluation.measured import Case, Floats, Measurements
 from evaluation.metrics import macro_f1
@@ -33,9 +33,11 @@ REVIEW_SHARE = 0.2
 """The share of answers that the review threshold sends to a person."""
 RELATED_SHARE = 0.95
 """The share of fully credited answers that must lie above the `related` threshold."""
-# The bounds keep the words honest: what fewer than three of ten people would credit is missing,
-# what eight of ten would credit is covered, and only what is likelier than not is contradicted.
-PARTIAL = (0.3, 0.35, 0.4, 0.45)
+FALSE_ALARMS = 0.01
+"""The share of sentences that don't state a misconception and may yet be taken for it."""
+# The bounds keep the words honest: what fewer than one of five people would credit is missing,
+# what four of five would credit is covered, and only what is likelier than not is contradicted.
+PARTIAL = (0.2, 0.25, 0.3, 0.35, 0.4)
 COVERED = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 CONTRADICTED = (0.5, 0.55, 0.6, 0.65, 0.7)
 CLASSES = ("correct", "contradictory", "incorrect")
@@ -213,30 +215,22 @@ def _best_similarity(data: Measurements) -> Floats:
     return best
 
 
-def _best_probability(data: Measurements, found: OutOfFold) -> Floats:
-    best = np.zeros(len(data.cases))
-    np.maximum.at(best, data.case_of, found.credit)
-    return best
-
-
 def _misconception_threshold(data: Measurements, found: OutOfFold, use: NDArray[np.bool_]) -> float:
-    """Where telling misconceptions said from misconceptions not said goes best (F1)."""
-    wrong = np.array(
+    """The probability that hardly any sentence reaches that does not state the misconception.
+
+    An answer has many sentences and a question several misconceptions, and telling people that
+    they said what they did not is worse than silence.
+    """
+    unsaid = np.array(
         [
-            case.item is not None
+            case.dataset == UNSAID
             and case.item in {item.key for item in case.question.misconceptions}
             for case in data.cases
         ]
     )
-    part = wrong & use
-    truth = np.array([case.target for case in data.cases])[part] >= 0.5
-    probability = _best_probability(data, found)[part]
-
-    def f1(threshold: float) -> float:
-        said = probability >= threshold
-        return float(2 * (said & truth).sum() / max(1, said.sum() + truth.sum()))
-
-    return round(float(max(np.arange(0.2, 0.96, 0.02), key=f1)), 3)
+    probability = np.zeros(len(data.cases))
+    np.maximum.at(probability, data.case_of, found.credit)
+    return round(float(np.quantile(probability[unsaid & use], 1 - FALSE_ALARMS)), 3)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ def _opposites(pairs: Iterable[str]) -> Mapping[str, frozenset[str]]:
 
 _STOP = frozenset(_LEXICON["en"]["stop"].split())
 _ZH_STOP = frozenset(_LEXICON["zh"]["stop"])
+_FILLER = frozenset(_LEXICON["en"]["filler"].split())
+_ZH_FILLER = re.compile("|".join(_LEXICON["zh"]["filler"]))
 _AUXILIARY = frozenset(_LEXICON["en"]["auxiliary"].split())
 _NEGATION = _any_of("negations")
 _NOT_NEGATION = _any_of("not_negations")
@@ -118,6 +120,16 @@ def terms(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def is_filler(text: str) -> bool:
+    """Whether a normalised text holds nothing but small talk and function words."""
+    folded = text.casefold()
+    if any(character.isalnum() for character in _TOKEN.sub("", folded)):
+        # Letters of other scripts, which the lexicon does not know.
+        return False
+    small = _FILLER | _STOP | _ZH_STOP
+    return all(token in small for token in tokens(_ZH_FILLER.sub("", folded)))
+
+
 def _words(clause: str) -> frozenset[str]:
     """What two clauses share if one denies the other: "adds" and "does not add" are one word."""
     return frozenset(
@@ -135,8 +147,7 @@ def profile(text: str) -> Profile:
         terms=terms(text),
         numbers=frozenset(re.findall(r"\d+(?:\.\d+)?", text)),
         clauses=tuple(
-            Clause(text=clause, terms=terms(clause), words=_words(clause))
-            for clause in clauses
+            Clause(text=clause, terms=terms(clause), words=_words(clause)) for clause in clauses
         ),
     )
 

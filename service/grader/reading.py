@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from service.domain import Evidence
 from service.grader import lexical
+from service.grader.language import detect
 from service.grader.units import Unit, cut, normalise, size
 
 # A stretch of this many characters of meaning that also stands in the prompt is a copy of it, not
@@ -57,7 +58,7 @@ class Reading:
 def read(text: str, prompts: Sequence[str] = ()) -> Reading:
     """Cut an answer and leave out what cannot be evidence.
 
-    A unit that repeats an earlier one, that holds no content word, or that is copied from the
+    A unit that repeats an earlier one, that is small talk, or that is copied from the
     prompt is no evidence; leaving it out before anything is embedded is what makes padding and
     repetition worth nothing, rather than a penalty tuned afterwards.
     """
@@ -74,7 +75,7 @@ def read(text: str, prompts: Sequence[str] = ()) -> Reading:
             repeated.append(index)
         elif _is_copy(unit.text, prompt_texts, prompt_pairs):
             copied.append(index)
-        elif _has_content(unit.text):
+        elif not lexical.is_filler(unit.text):
             kept.append(index)
         seen.add(folded)
     return Reading(
@@ -89,7 +90,13 @@ def read(text: str, prompts: Sequence[str] = ()) -> Reading:
 
 def _windows(units: Sequence[Unit], kept: Sequence[int]) -> list[Window]:
     single = [_window(units, [index]) for index in kept]
-    pairs = [_window(units, pair) for pair in itertools.pairwise(kept)]
+    # A sentence and its neighbour in another language are no thought in two parts.
+    languages = {index: detect(units[index].text) for index in kept}
+    pairs = [
+        _window(units, [one, next_])
+        for one, next_ in itertools.pairwise(kept)
+        if languages[one] is languages[next_]
+    ]
     whole = [_window(units, kept, whole=True)] if len(kept) > 2 else []
     return [*single, *pairs, *whole]
 
@@ -108,10 +115,6 @@ def _window(units: Sequence[Unit], members: Sequence[int], whole: bool = False) 
 def _bare(text: str) -> str:
     """Text without case, spaces and closing punctuation, to see repetition through small edits."""
     return "".join(ch for ch in text.casefold() if ch.isalnum())
-
-
-def _has_content(text: str) -> bool:
-    return bool(lexical.terms(text)) or any(not ch.isascii() and ch.isalnum() for ch in text)
 
 
 def _pairs(text: str) -> frozenset[str]:

@@ -36,9 +36,18 @@ SIGNALS: Mapping[str, str] = {
     "numbers_missing": "share of the phrasing's numbers that the window lacks",
     "terms_met": "the window holds a term named for the point",
     "shorter": "how much shorter the window is than the phrasing, in doublings",
-    "cross_language": "window and phrasing are in different languages",
 }
 """Name of each signal to what it measures, in the order of the columns of `Measured.values`."""
+
+
+# What a cosine between two languages is worth within one. Wordings of the same point in our bank
+# have a mean cosine of 0.36 in one language and 0.30 across, once the background is removed.
+ACROSS_LANGUAGES = 1.2
+
+
+# A sentence joins its neighbour as evidence only from this similarity on: nine of ten sentences
+# about something else stay below it for every point of our questions.
+NEIGHBOUR = 0.3
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ class Phrased:
     size: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PreparedQuestion:
     """A question with its vectors, ready to mark any number of answers."""
 
@@ -93,6 +102,9 @@ class PreparedQuestion:
     rubric: bool
     """Whether the points are an author's, who keeps them apart. Clauses cut from a model answer
     overlap, so there another point that is nearer says nothing."""
+
+    def __repr__(self) -> str:
+        return f"PreparedQuestion({self.question.slug!r})"
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -180,8 +192,14 @@ def measure(
         return [Measured(_nothing(), -1, int(rows[0]), 0.0) for rows in prepared.columns]
     languages = [detect(window.text) for window in reading.windows]
     centred = background.remove(vectors, languages)
+    across = [[language != said.language for said in prepared.phrased] for language in languages]
     cosines = centred @ prepared.vectors.T
+    cosines = np.where(across, np.minimum(1.0, ACROSS_LANGUAGES * cosines), cosines)
     best = np.stack([cosines[:, rows].max(axis=1) for rows in prepared.columns], axis=1)
+    padded = _padded(reading, best)
+    for item, rows in enumerate(prepared.columns):
+        cosines[np.ix_(padded[:, item], rows)] = -1.0
+    best = np.where(padded, -1.0, best)
     prompt = (
         (centred @ prepared.prompt_vectors.T).max(axis=1)
         if len(prepared.prompt_vectors)
@@ -223,7 +241,6 @@ def _measure_one(
         "numbers_missing": lexical.numbers_missing(phrased.profile, profile),
         "terms_met": _terms_met(items_of(prepared.question)[item], reading.windows[window].text),
         "shorter": min(3.0, max(0.0, ratio)),
-        "cross_language": 0.0 if same_language else 1.0,
     }
     return Measured(
         values=np.array([values[name] for name in SIGNALS]),
@@ -231,6 +248,32 @@ def _measure_one(
         phrasing=row,
         similarity=float(raw[window] @ prepared.raw_vectors[row]),
     )
+
+
+def _padded(reading: Reading, best: Vectors) -> NDArray[np.bool_]:
+    """Which windows of several units hold one that has nothing to do with an item.
+
+    Such a unit is padding: it moves the vector of the window, by chance now and then nearer to
+    the item, and must not make evidence for it. A pair is judged item by item; the whole answer
+    is padded if a unit of it has nothing to do with any.
+
+    Args:
+        best: (windows, items), similarity.
+
+    Returns:
+        (windows, items)
+    """
+    row = {w.first: index for index, w in enumerate(reading.windows) if w.first == w.last}
+    padded = np.zeros(best.shape, dtype=bool)
+    for index, window in enumerate(reading.windows):
+        if window.first == window.last:
+            continue
+        if window.whole:
+            padded[index] = best[list(row.values())].max(axis=1).min() < NEIGHBOUR
+        else:
+            members = [row[window.first], row[window.last]]
+            padded[index] = best[members].min(axis=0) < NEIGHBOUR
+    return padded
 
 
 def items_of(question: Question) -> list[Point | Misconception]:
