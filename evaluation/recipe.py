@@ -33,7 +33,7 @@ REVIEW_SHARE = 0.2
 """The share of answers that the review threshold sends to a person."""
 RELATED_SHARE = 0.95
 """The share of fully credited answers that must lie above the `related` threshold."""
-FALSE_ALARMS = 0.01
+FALSE_ALARMS = 0.005
 """The share of sentences that don't state a misconception and may yet be taken for it."""
 # The bounds keep the words honest: what fewer than one of five people would credit is missing,
 # what four of five would credit is covered, and only what is likelier than not is contradicted.

@@ -196,7 +196,7 @@ def measure(
     cosines = centred @ prepared.vectors.T
     cosines = np.where(across, np.minimum(1.0, ACROSS_LANGUAGES * cosines), cosines)
     best = np.stack([cosines[:, rows].max(axis=1) for rows in prepared.columns], axis=1)
-    padded = _padded(reading, best)
+    padded = _padded(reading, best, points=len(prepared.question.points))
     for item, rows in enumerate(prepared.columns):
         cosines[np.ix_(padded[:, item], rows)] = -1.0
     best = np.where(padded, -1.0, best)
@@ -250,7 +250,7 @@ def _measure_one(
     )
 
 
-def _padded(reading: Reading, best: Vectors) -> NDArray[np.bool_]:
+def _padded(reading: Reading, best: Vectors, points: int) -> NDArray[np.bool_]:
     """Which windows of several units hold one that has nothing to do with an item.
 
     Such a unit is padding: it moves the vector of the window, by chance now and then nearer to
@@ -270,6 +270,8 @@ def _padded(reading: Reading, best: Vectors) -> NDArray[np.bool_]:
             continue
         if window.whole:
             padded[index] = best[list(row.values())].max(axis=1).min() < NEIGHBOUR
+            # An answer on the subject as a whole comes near every misconception about it.
+            padded[index, points:] = True
         else:
             members = [row[window.first], row[window.last]]
             padded[index] = best[members].min(axis=0) < NEIGHBOUR
