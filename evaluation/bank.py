@@ -8,14 +8,15 @@ The sample answers are not used: tests measure the grader with them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from typing import TypeVar
 
 from evaluation.data import Row
 from evaluation.measured import Case
 from evaluation.negate import negate
-from service.domain import Misconception, Point, Question
+from service.domain import Language, Misconception, Point, Question
 from service.grader.references import question_from_references
 from service.grader.signals import items_of
 
@@ -101,12 +102,16 @@ def _whole(
 def _of_question(question: Question) -> Iterator[Case]:
     for point in question.points:
         for _, text in point.texts():
-            yield from _says(_without(question, point, text), point.key, text)
+            yield from _says(_without(question, point, text), {point.key}, text)
         for text in point.statement.values():
-            yield from _says(question, point.key, text)
+            yield from _says(question, {point.key}, text)
             denied = negate(text)
             if denied:
                 yield from _denies(question, point.key, denied)
+    for one, other in itertools.pairwise(question.points):
+        for language in one.statement.keys() & other.statement.keys():
+            for text in _joined(one, other, language):
+                yield from _says(question, {one.key, other.key}, text)
     for item in question.misconceptions:
         for _, text in item.texts():
             left = _without_misconception(question, item, text)
@@ -114,10 +119,19 @@ def _of_question(question: Question) -> Iterator[Case]:
             yield _case(left, text, item.key, target=1.0)
 
 
-def _says(question: Question, key: str, text: str) -> Iterator[Case]:
-    """`text` earns the point `key`, no other, and shows no misconception."""
+def _joined(one: Point, other: Point, language: Language) -> Iterator[str]:
+    """Sentences that state two points, as people do; the nearer one must not hide the other."""
+    both = ", and " if language is Language.EN else "，而且"
+    for left, right in zip(
+        one.phrasings.get(language, ()), other.phrasings.get(language, ()), strict=False
+    ):
+        yield f"{left.rstrip('.。')}{both}{right}"
+
+
+def _says(question: Question, keys: Set[str], text: str) -> Iterator[Case]:
+    """`text` earns the points `keys`, no others, and shows no misconception."""
     for item in items_of(question):
-        yield _case(question, text, item.key, target=float(item.key == key))
+        yield _case(question, text, item.key, target=float(item.key in keys))
 
 
 def _denies(question: Question, key: str | None, text: str) -> Iterator[Case]:

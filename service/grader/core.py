@@ -7,8 +7,8 @@ encoder and the calibration and hands the one to the other.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence, Set
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -34,6 +34,7 @@ from service.grader.language import detect
 from service.grader.marking import credit_of, spread, total, verdict_of
 from service.grader.reading import Reading, read
 from service.grader.signals import (
+    SIGNALS,
     Measured,
     PreparedQuestion,
     Vectors,
@@ -42,6 +43,7 @@ from service.grader.signals import (
     question_texts,
 )
 
+_DENIAL = list(SIGNALS).index("denial")
 GRADER_VERSION = f"pointmark-{__version__}"
 # Flags that ask for a person. Repetition and copying are dealt with by leaving them out.
 REVIEW_FLAGS = frozenset(
@@ -206,6 +208,7 @@ def conclude(
     question = prepared.question
     thresholds = calibration.thresholds
     misconceptions = _misconceptions(prepared, reading, opinion, thresholds)
+    opinion = _substantiated(prepared, opinion, {seen.key for seen in misconceptions})
     graded = _grade_points(prepared, reading, opinion, calibration)
     group, score = _best_alternative(prepared, graded)
     points = [question.points[index] for index in group]
@@ -231,6 +234,21 @@ def conclude(
         feedback=write_feedback(question, grades, misconceptions, language=language, blank=blank),
         provenance=provenance,
     )
+
+
+def _substantiated(prepared: PreparedQuestion, opinion: Opinion, seen: Set[str]) -> Opinion:
+    """The opinion without contradictions that nothing in the answer can be shown for.
+
+    Where an author wrote down what contradicts a point, being near to that is not enough: either
+    one of these misconceptions is reported, or the wording denies the point.
+    """
+    contradiction = opinion.contradiction.copy()
+    for index, point in enumerate(prepared.question.points):
+        written = {m.key for m in prepared.question.misconceptions if m.contradicts == point.key}
+        denial = opinion.measured[index].values[_DENIAL]
+        if written and not written & seen and denial == 0.0:
+            contradiction[index] = 0.0
+    return replace(opinion, contradiction=contradiction)
 
 
 def _grade_points(

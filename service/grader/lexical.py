@@ -54,6 +54,10 @@ _CLAUSE = re.compile(
 )
 
 
+# The share of the smaller clause's terms from which two clauses are about the same thing.
+OPPOSED_OVERLAP = 1 / 3
+
+
 @dataclass(frozen=True)
 class Clause:
     """A clause of a text."""
@@ -213,6 +217,21 @@ def polarity(point: Profile, window: Profile) -> Polarity:
         else:
             accord = max(accord, overlap)
     return Polarity(accord=0.0 if denial > 0.0 else accord, denial=denial)
+
+
+def opposed(statement: Profile, window: Profile) -> bool:
+    """Whether what they share is affirmed by the one and denied by the other.
+
+    Looser than `polarity`: the clauses need not be alike otherwise. Too loose to take credit away,
+    it is enough not to call a sentence a misconception.
+    """
+    for clause in statement.clauses:
+        overlap, found = _closest_clause(clause, window)
+        if found is not None and overlap >= OPPOSED_OVERLAP:
+            counted = negations(clause.text) + negations(found.text)
+            if (counted + opposites(clause.text, found.text)) % 2:
+                return True
+    return False
 
 
 def _closest_clause(clause: Clause, window: Profile) -> tuple[float, Clause | None]:

@@ -227,16 +227,18 @@ def _measure_one(
     same_language = languages[window] == phrased.language
     cosine = float(cosines[window, row])
     polarity = _polarity(prepared, item, languages[window], profile)
+    # To charge a person with a misconception that they refute would be the worst of mistakes.
+    refuted = item >= len(prepared.question.points) and _refuted(prepared, reading, pairs[item])
     ratio = log2(max(1, phrased.size) / max(1, size(reading.windows[window].text)))
     values = {
         "similarity": cosine,
         "over_prompt": cosine - float(prompt[window]),
         "nearer_other": _nearer_other(prepared, best, window, item),
-        "rival": _rival(prepared, best, item),
+        "rival": _rival(prepared, reading, pairs, best, item),
         "recall": lexical.recall(phrased.profile, profile) if same_language else 0.0,
         "precision": lexical.precision(phrased.profile, profile) if same_language else 0.0,
         "novelty": _novelty(profile, prepared.prompt_terms),
-        "denial": polarity.denial,
+        "denial": 1.0 if refuted else polarity.denial,
         "accord": polarity.accord,
         "numbers_missing": lexical.numbers_missing(phrased.profile, profile),
         "terms_met": _terms_met(items_of(prepared.question)[item], reading.windows[window].text),
@@ -320,11 +322,18 @@ def _nearer_other(prepared: PreparedQuestion, best: Vectors, window: int, item: 
     return max(0.0, float(best[window, others].max() - best[window, item]))
 
 
-def _rival(prepared: PreparedQuestion, best: Vectors, item: int) -> float:
+def _rival(
+    prepared: PreparedQuestion,
+    reading: Reading,
+    pairs: Sequence[tuple[int, int]],
+    best: Vectors,
+    item: int,
+) -> float:
     """For a point, its closest misconception over it; for a misconception, its point over it.
 
     Best against best over the whole answer: a point that is stated plainly keeps its credit even
-    if another sentence comes near the misconception. 0 when the rival is weaker or there is none.
+    if another sentence comes near the misconception. 0 when the rival is weaker, or refuted by the
+    very sentence that comes near it, or when there is none.
     """
     points = prepared.question.points
     if item < len(points):
@@ -336,9 +345,19 @@ def _rival(prepared: PreparedQuestion, best: Vectors, item: int) -> float:
     else:
         contradicted = prepared.question.misconceptions[item - len(points)].contradicts
         rivals = [index for index, point in enumerate(points) if point.key == contradicted]
-    if not rivals:
+    held = [rival for rival in rivals if not _refuted(prepared, reading, pairs[rival])]
+    if not held:
         return 0.0
-    return max(0.0, float(best[:, rivals].max() - best[:, item].max()))
+    return max(0.0, float(best[:, held].max() - best[:, item].max()))
+
+
+def _refuted(prepared: PreparedQuestion, reading: Reading, pair: tuple[int, int]) -> bool:
+    """Whether the window denies the phrasing that it is nearest to."""
+    window, row = pair
+    phrased, text = prepared.phrased[row], reading.windows[window].text
+    return phrased.language == detect(text) and lexical.opposed(
+        phrased.profile, lexical.profile(text)
+    )
 
 
 def _novelty(profile: lexical.Profile, prompt_terms: frozenset[str]) -> float:
