@@ -16,6 +16,7 @@ on import of this module: load in the process that will use it, after any fork.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import itertools
 import json
@@ -284,8 +285,21 @@ def load_encoder(name_or_path: str | None, *, threads: int = 1) -> SentenceEncod
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     folder = _folder(name_or_path)
     if folder is None:
-        return _load_hub(str(name_or_path), threads)
-    return _load_folder(folder, threads)
+        encoder = _load_hub(str(name_or_path), threads)
+    else:
+        encoder = _load_folder(folder, threads)
+    _give_memory_back()
+    return encoder
+
+
+def _give_memory_back() -> None:
+    """Return what loading needed for a moment: 700 MB of unpacked weights for the bundled model.
+
+    glibc keeps freed memory for the process unless it is asked; other C libraries have no such
+    call, and need none.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def check_encoder(name_or_path: str | None) -> str | None:
