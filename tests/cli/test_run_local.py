@@ -49,6 +49,8 @@ class Up:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            # As from a terminal, even if the tests themselves run under nohup.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
             cwd=root,
             env=os.environ
             | {
