@@ -1,22 +1,19 @@
-"""The figures of `pointmark evaluate`: agreement with people on questions not fitted on."""
+"""Marks of the human-graded answers, each by a calibration that never saw its question."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation import metrics
 from evaluation.bank import bank_cases, elsewhere_cases, reference_cases
 from evaluation.data import Row, load
 from evaluation.fit import fit
 from evaluation.measured import Floats, Measurements, VectorTable, case_of_row, measure_cases
-from evaluation.metrics import Interval
 from evaluation.recipe import (
     FOLDS,
     background,
@@ -47,9 +44,9 @@ def study(
 ) -> Study:
     """Read, embed and measure everything that is fitted on or evaluated."""
     rows = load(folder)
-    table = VectorTable(encoder, cache)
-    cases = [case_of_row(row) for row in rows]
     mean = background(encoder)
+    table = VectorTable(encoder, mean, cache)
+    cases = [case_of_row(row) for row in rows]
     made = [*bank_cases(questions), *reference_cases(rows), *elsewhere_cases(rows)]
     references = [row.references for row in rows] + [(case.answer,) for case in made]
     data = measure_cases([*cases, *made], table, mean, references)
@@ -132,117 +129,3 @@ def _plain_line(found: Study, use: NDArray[np.bool_], human: Floats) -> Callable
     cosine = found.data.plain[: len(found.rows)][part]
     slope, start = np.polyfit(cosine, human[: len(found.rows)][part], 1)
     return lambda values: np.clip(start + slope * values, 0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class Figures:
-    """One data set's line of the table."""
-
-    dataset: str
-    answers: int
-    questions: int
-    ours: Mapping[str, Interval]
-    plain: Mapping[str, Interval]
-
-
-def figures(marks: Marks) -> list[Figures]:
-    """Agreement by data set, ours and the plain cosine's, with bootstrap intervals."""
-    names = np.array([row.dataset for row in marks.rows])
-    return [_figures_of(name, marks, np.flatnonzero(names == name)) for name in np.unique(names)]
-
-
-def _figures_of(name: str, marks: Marks, part: NDArray[np.intp]) -> Figures:
-    groups = [marks.rows[i].group for i in part]
-    labelled = all(marks.rows[i].label is not None for i in part)
-    return Figures(
-        dataset=str(name),
-        answers=len(part),
-        questions=len(set(groups)),
-        ours=_intervals(marks, part, groups, marks.score, labelled=labelled, graded=True),
-        plain=_intervals(marks, part, groups, marks.plain, labelled=labelled, graded=False),
-    )
-
-
-def _intervals(
-    marks: Marks,
-    part: NDArray[np.intp],
-    groups: Sequence[str],
-    score: Floats,
-    *,
-    labelled: bool,
-    graded: bool,
-) -> Mapping[str, Interval]:
-    """Every figure of one scorer on one data set.
-
-    `graded` scorers also have probabilities, verdicts and doubts to be judged.
-    """
-    truth = np.array(marks.truth)
-    human = marks.human
-
-    def over(metric: metrics.Metric, values: Floats) -> Callable[[NDArray[np.intp]], float]:
-        return lambda rows: metric(human[part[rows]], values[part[rows]])
-
-    def separation(rows: NDArray[np.intp]) -> float:
-        here = part[rows]
-        return metrics.auc(
-            score[here][truth[here] == "correct"], score[here][truth[here] == "contradictory"]
-        )
-
-    def f1(rows: NDArray[np.intp]) -> float:
-        here = part[rows]
-        return metrics.macro_f1(truth[here].tolist(), marks.verdict[here].tolist(), _CLASSES)
-
-    def kept_error(rows: NDArray[np.intp]) -> float:
-        here = part[rows]
-        sure = here[~marks.review[here]]
-        return float(np.abs(human - score)[sure].mean()) if len(sure) else float("nan")
-
-    def all_error(rows: NDArray[np.intp]) -> float:
-        return float(np.abs(human - score)[part[rows]].mean())
-
-    wanted: dict[str, Callable[[NDArray[np.intp]], float]] = {
-        "pearson": over(metrics.pearson, score),
-        "spearman": over(metrics.spearman, score),
-        "rmse": over(metrics.rmse, score),
-        "kappa": over(metrics.quadratic_kappa, score),
-        "mae": all_error,
-    }
-    if labelled:
-        wanted["auc"] = separation
-    if graded:
-        wanted["ece"] = over(metrics.calibration_error, marks.expected)
-        wanted["mae_unflagged"] = kept_error
-        if labelled:
-            wanted["macro_f1"] = f1
-    found = {name: metrics.bootstrap(figure, groups) for name, figure in wanted.items()}
-    within = metrics.within(metrics.pearson, human[part], score[part], groups)
-    found["pearson_within"] = Interval(within, float("nan"), float("nan"))
-    return found
-
-
-_CLASSES = ("correct", "contradictory", "incorrect")
-
-
-def table(found: Sequence[Figures]) -> str:
-    """The figures as a Markdown table, ours first, the plain cosine's in the next column."""
-    columns = ("pearson", "pearson_within", "spearman", "rmse", "kappa", "auc", "macro_f1", "ece")
-    lines = ["| data set | n | scorer | " + " | ".join(columns) + " |"]
-    lines.append("|" + "---|" * (3 + len(columns)))
-    for line in found:
-        for scorer, values in (("Pointmark", line.ours), ("plain cosine", line.plain)):
-            cells = " | ".join(_cell(values.get(column)) for column in columns)
-            lines.append(f"| {line.dataset} | {line.answers} | {scorer} | {cells} |")
-    return "\n".join(lines)
-
-
-def _cell(value: Interval | None) -> str:
-    if value is None or not np.isfinite(value.value):
-        return ""
-    if not np.isfinite(value.low):
-        return f"{value.value:.2f}"
-    return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
-
-
-def as_json(found: Sequence[Figures]) -> str:
-    """The same figures for machines."""
-    return json.dumps([asdict(line) for line in found], indent=1, ensure_ascii=False)

@@ -44,6 +44,7 @@ FROM_MADE = frozenset({"rival", "nearer_other", "denial", "terms_met"})
 # without bounds, signals that say nearly the same thing get large weights of opposite sign.
 CREDIT_SIGNS: Mapping[str, int] = {
     "similarity": 1,
+    "aligned": 1,
     "over_prompt": 1,
     "nearer_other": -1,
     "rival": -1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,15 +15,19 @@ from numpy.typing import NDArray
 
 from evaluation.data import Row
 from service.domain import Question
+from service.grader.calibration import background_to_dict
 from service.grader.core import Encoder
 from service.grader.marking import shares
 from service.grader.reading import Reading, read
 from service.grader.references import question_from_references
 from service.grader.signals import (
     Background,
+    Embedded,
     Measured,
     PreparedQuestion,
+    Tokens,
     Vectors,
+    embedded,
     items_of,
     measure,
     prepare,
@@ -37,25 +42,32 @@ SAVE_EVERY = 10
 
 
 class VectorTable:
-    """Vectors of texts, embedded once and kept in a file per encoder revision."""
+    """Texts as the encoder sees them, embedded once and kept in a file.
 
-    def __init__(self, encoder: Encoder, folder: Path | None) -> None:
+    The file's name tells the encoder revision and the background, on which the tokens depend.
+    """
+
+    def __init__(self, encoder: Encoder, background: Background, folder: Path | None) -> None:
         self._encoder = encoder
-        self._rows: dict[str, Vectors] = {}
-        self._file = folder / f"vectors-{encoder.revision}.npz" if folder else None
+        self._background = background
+        self._rows: dict[str, tuple[Vectors, Tokens]] = {}
+        basis = hashlib.sha256(json.dumps(background_to_dict(background)).encode()).hexdigest()[:8]
+        self._file = folder / f"vectors-{encoder.revision}-{basis}.npz" if folder else None
         if self._file and self._file.is_file():
             with np.load(self._file) as kept:
-                vectors = kept["vectors"].astype(np.float32)
-                self._rows = dict(zip(kept["keys"].tolist(), vectors, strict=True))
+                ends = np.cumsum(kept["counts"])
+                tokens = np.split(kept["tokens"], ends[:-1])
+                pairs = zip(kept["vectors"].astype(np.float32), tokens, strict=True)
+                self._rows = dict(zip(kept["keys"].tolist(), pairs, strict=True))
 
     def learn(self, texts: Iterable[str]) -> None:
         """Embed what is not known yet, with progress, and keep it."""
         new = sorted({text for text in texts if _key(text) not in self._rows}, key=len)
         for start in range(0, len(new), CHUNK):
             part = new[start : start + CHUNK]
-            # Half precision, as the service stores and marks with.
-            vectors = self._encoder.encode(part).astype(np.float16).astype(np.float32)
-            self._rows.update(zip(map(_key, part), vectors, strict=True))
+            said = embedded(part, *self._encoder.encode_tokens(part), self._background)
+            pairs = zip(said.vectors, said.tokens, strict=True)
+            self._rows.update(zip(map(_key, part), pairs, strict=True))
             done = min(start + CHUNK, len(new))
             print(f"\rembedding {done}/{len(new)}", end="", file=sys.stderr, flush=True)
             if done == len(new) or start % (SAVE_EVERY * CHUNK) == 0:
@@ -63,16 +75,27 @@ class VectorTable:
         if new:
             print(file=sys.stderr)
 
-    def __getitem__(self, texts: Sequence[str]) -> Vectors:
-        if not texts:
-            return np.zeros((0, self._encoder.dimension), dtype=np.float32)
-        return np.stack([self._rows[_key(text)] for text in texts])
+    def __getitem__(self, texts: Sequence[str]) -> Embedded:
+        rows = [self._rows[_key(text)] for text in texts]
+        nothing = np.zeros((0, self._encoder.dimension), dtype=np.float32)
+        return Embedded(
+            vectors=np.stack([vector for vector, _ in rows]) if rows else nothing,
+            tokens=tuple(tokens for _, tokens in rows),
+            token_dimension=self._background.token_basis.shape[1],
+        )
 
     def _save(self) -> None:
         if self._file:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            vectors = np.stack(list(self._rows.values())).astype(np.float16)
-            np.savez(self._file, keys=np.array(list(self._rows)), vectors=vectors)
+            vectors = np.stack([vector for vector, _ in self._rows.values()]).astype(np.float16)
+            tokens = [tokens for _, tokens in self._rows.values()]
+            np.savez(
+                self._file,
+                keys=np.array(list(self._rows)),
+                vectors=vectors,
+                tokens=np.concatenate(tokens),
+                counts=np.array([len(values) for values in tokens]),
+            )
 
 
 def _key(text: str) -> str:
@@ -160,12 +183,12 @@ def measure_cases(
         key = id(case.question)
         prepared = prepared_by_question.get(key)
         if prepared is None:
-            vectors = table[question_texts(case.question)]
-            prepared = prepare(case.question, vectors, background, case.alternatives)
+            said = table[question_texts(case.question)]
+            prepared = prepare(case.question, said, background, case.alternatives)
             prepared_by_question[key] = prepared
         if (key, case.answer) != last:
-            vectors = table[[window.text for window in reading.windows]]
-            measured = measure(prepared, reading, vectors, background)
+            said = table[[reading.units[unit].text for unit in reading.kept]]
+            measured = measure(prepared, reading, said, background)
             last = (key, case.answer)
         for items, worth in _asked(case, prepared):
             number += 1
@@ -203,7 +226,7 @@ def _texts(
 ) -> Iterable[str]:
     for case, reading in zip(cases, readings, strict=True):
         yield from question_texts(case.question)
-        yield from (window.text for window in reading.windows)
+        yield from (reading.units[unit].text for unit in reading.kept)
         if references is not None:
             yield normalise(case.answer)
     for whole in references or ():
@@ -215,9 +238,8 @@ def _plain_cosines(
 ) -> Floats:
     if references is None:
         return np.zeros(len(cases))
-    return np.array(
-        [
-            float((table[[normalise(t) for t in whole]] @ table[[normalise(case.answer)]][0]).max())
-            for case, whole in zip(cases, references, strict=True)
-        ]
-    )
+    found = []
+    for case, whole in zip(cases, references, strict=True):
+        theirs = table[[normalise(text) for text in whole]].vectors
+        found.append(float((theirs @ table[[normalise(case.answer)]].vectors[0]).max()))
+    return np.array(found)

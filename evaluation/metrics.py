@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,13 +118,23 @@ def bootstrap(
     return Interval(figure(everything), float(low), float(high))
 
 
-def within(metric: Metric, human: Floats, ours: Floats, groups: Sequence[str]) -> float:
-    """Mean of a metric over the questions that have one, weighted by their answers."""
+def bootstrap_within(
+    figure: Callable[[NDArray[np.intp]], float],
+    groups: Sequence[str],
+    *,
+    rounds: int = 400,
+    seed: int = 20261123,
+) -> Interval:
+    """The mean of a figure over the questions that have one, weighted by their answers."""
     names = np.array(groups)
-    parts: Mapping[str, tuple[float, int]] = {
-        name: (metric(human[names == name], ours[names == name]), int((names == name).sum()))
-        for name in set(groups)
-    }
-    usable = [(value, n) for value, n in parts.values() if np.isfinite(value)]
-    weight = sum(n for _, n in usable)
-    return sum(value * n for value, n in usable) / weight if weight else float("nan")
+    members = [np.flatnonzero(names == name) for name in dict.fromkeys(groups)]
+    each = np.array([figure(rows) for rows in members])
+    weight = np.array([float(len(rows)) for rows in members])
+    usable = np.isfinite(each)
+    each, weight = each[usable], weight[usable]
+    if not len(each):
+        return Interval(float("nan"), float("nan"), float("nan"))
+    drawn = np.random.default_rng(seed).integers(len(each), size=(rounds, len(each)))
+    values = (each * weight)[drawn].sum(axis=1) / weight[drawn].sum(axis=1)
+    low, high = np.percentile(values, [2.5, 97.5])
+    return Interval(float(each @ weight / weight.sum()), float(low), float(high))

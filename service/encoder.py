@@ -113,18 +113,33 @@ class SentenceEncoder:
             (len(texts), dimension), unit length; zeros for a text without visible characters. A
             row depends on its own text only.
         """
+        return self.encode_tokens(texts)[0]
+
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        """Embed texts, and every token of them in its context, in the same pass.
+
+        Returns:
+            The vectors as `encode` gives them, and for each text an array (tokens, dimension), not
+            normalised, without prompt and special tokens; text over `max_tokens` has those of its
+            overlapping windows one after the other. No tokens for a blank text, or from a model
+            that has no token vectors.
+        """
         unique = list(dict.fromkeys(map(_encodable, texts)))
         windows = [self._windows(text) for text in unique]
         flat = list(itertools.chain.from_iterable(windows))
-        vectors = self._embed(flat)
+        vectors, tokens = self._embed(flat)
         rows = np.zeros((len(unique), self.dimension), dtype=np.float32)
+        rows_tokens: list[Vectors] = []
+        nothing = np.zeros((0, self.dimension), dtype=np.float32)
         at = 0
         for row, parts in enumerate(windows):
             if parts:
                 rows[row] = _average(vectors[at : at + len(parts)], parts)
+            rows_tokens.append(np.concatenate([nothing, *tokens[at : at + len(parts)]]))
             at += len(parts)
         places = {text: row for row, text in enumerate(unique)}
-        return rows[[places[_encodable(text)] for text in texts]]
+        wanted = [places[_encodable(text)] for text in texts]
+        return rows[wanted], [rows_tokens[row] for row in wanted]
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Tokens each text takes, prompt and special tokens included.
@@ -151,32 +166,6 @@ class SentenceEncoder:
             for character in text[start:end]
         )
         return unknown / visible
-
-    def token_vectors(self, text: str) -> tuple[Vectors, list[tuple[int, int]]]:
-        """The vector of each token in its context, and where the token stands in the text.
-
-        Averaging those of a span gives a vector of the span that knows its surroundings ("late
-        chunking"). Prompt and special tokens are left out.
-
-        Returns:
-            vectors (tokens, dimension), not normalised, and ``[start, end)`` of each token. In
-            text over `max_tokens` each token is taken from the window it stands deepest in.
-        """
-        windows = self._windows(_encodable(text))
-        vectors: list[Vectors] = []
-        spans: list[tuple[int, int]] = []
-        for index, window in enumerate(windows):
-            begin = _border(windows, index)
-            end = _border(windows, index + 1)
-            values = self._contextual(window)
-            for value, offsets in zip(values, window.encoding.offsets, strict=True):
-                span = self._place(window, offsets)
-                if span is not None and begin <= span[0] < end:
-                    vectors.append(value)
-                    spans.append(span)
-        if not vectors:
-            return np.zeros((0, self.dimension), dtype=np.float32), []
-        return np.stack(vectors), spans
 
     def _windows(self, text: str) -> list[_Window]:
         """The text as windows that fit the model; none if it holds nothing to read."""
@@ -213,45 +202,40 @@ class SentenceEncoder:
                 (half,) = self._tokenise([text[a:b]])
                 yield a, b, half
 
-    def _embed(self, windows: Sequence[_Window]) -> Vectors:
-        """(len(windows), dimension), unit length."""
+    def _embed(self, windows: Sequence[_Window]) -> tuple[Vectors, list[Vectors]]:
+        """(len(windows), dimension), unit length, and the token vectors of each window."""
         vectors = np.zeros((len(windows), self.dimension), dtype=np.float32)
+        tokens = [np.zeros((0, self.dimension), dtype=np.float32)] * len(windows)
         # Neighbours of like length need little padding.
         order = sorted(range(len(windows)), key=lambda i: len(windows[i].encoding.ids))
         for batch in _batches(order, [len(window.encoding.ids) for window in windows]):
-            vectors[batch] = self._run([windows[i] for i in batch])
-        return vectors
+            vectors[batch], found = self._run([windows[i] for i in batch])
+            for index, values in zip(batch, found, strict=True):
+                offsets = windows[index].encoding.offsets
+                said = [k for k, o in enumerate(offsets) if self._place(windows[index], o)]
+                tokens[index] = values[[k for k in said if k < len(values)]]
+        return vectors, tokens
 
-    def _run(self, windows: Sequence[_Window]) -> Vectors:
-        """(len(windows), dimension), unit length, in one pass of the model."""
+    def _run(self, windows: Sequence[_Window]) -> tuple[Vectors, list[Vectors]]:
+        """(len(windows), dimension), unit length, and (tokens, dimension) of each, in one pass."""
         import torch
 
         with torch.inference_mode(), self._lock:
             if self._onnx is None:
-                vectors = self._model.encode(
-                    [window.text for window in windows],
-                    prompt=self._prompt,
-                    batch_size=len(windows),
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                )
-                return np.asarray(vectors, dtype=np.float32)
-            # The tokens are known already: the model takes them as they are.
-            features = self._onnx.features([window.encoding.ids for window in windows])
-            embedded: Any = self._model(features)["sentence_embedding"]
-            return np.asarray(embedded.numpy(), dtype=np.float32)
-
-    def _contextual(self, window: _Window) -> Vectors:
-        """(tokens, dimension), one row for each token of the window's encoding."""
-        import torch
-
-        with torch.inference_mode(), self._lock:
-            if self._onnx is not None:
-                features = self._onnx.features([window.encoding.ids])
+                texts = [window.text for window in windows]
+                features = self._model.preprocess(texts, prompt=self._prompt or None)
             else:
-                features = self._model.preprocess([self._prompt + window.text])
-            values: Any = self._model[0](features)["token_embeddings"][0]
-            return np.asarray(values.float().numpy(), dtype=np.float32)
+                # The tokens are known already: the model takes them as they are.
+                features = self._onnx.features([window.encoding.ids for window in windows])
+            found: Any = self._model(features)
+            vectors = found["sentence_embedding"].float().numpy()
+            values = found.get("token_embeddings")
+            tokens = [np.zeros((0, self.dimension), dtype=np.float32)] * len(windows)
+            if values is not None:
+                real = found["attention_mask"].bool()
+                tokens = [row[mask].float().numpy() for row, mask in zip(values, real, strict=True)]
+        norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return np.asarray(vectors / norms, dtype=np.float32), tokens
 
     def _tokenise(self, texts: Sequence[str]) -> list[Encoding]:
         return self._tokenizer.encode_batch([self._prompt + text for text in texts])
@@ -520,13 +504,3 @@ def _average(vectors: Vectors, windows: Sequence[_Window]) -> Vectors:
     mean: Vectors = weights @ vectors
     mean /= max(float(np.linalg.norm(mean)), 1e-12)
     return mean
-
-
-def _border(windows: Sequence[_Window], index: int) -> float:
-    """Where window `index` takes over from the one before: the middle of what they share."""
-    if index == 0:
-        return float("-inf")
-    if index == len(windows):
-        return float("inf")
-    before, after = windows[index - 1], windows[index]
-    return (after.start + before.start + len(before.text)) / 2

@@ -381,13 +381,19 @@ class ReviewRow(Base):
 
 
 class AnswerVectorsRow(Base):
-    """The vectors of an answer's windows: a regrade is arithmetic, without the encoder."""
+    """An answer's units as the encoder sees them: a regrade is arithmetic, without the encoder."""
 
     __tablename__ = "answer_vectors"
     __table_args__ = (
         CheckConstraint("dimension > 0", name="dimension_positive"),
         CheckConstraint(
             "octet_length(vectors) = 2 * dimension * jsonb_array_length(spans)", name="complete"
+        ),
+        CheckConstraint("token_dimension > 0", name="token_dimension_positive"),
+        CheckConstraint(
+            "jsonb_array_length(token_counts) = jsonb_array_length(spans) "
+            "AND octet_length(tokens) % token_dimension = 0",
+            name="tokens_complete",
         ),
     )
 
@@ -396,9 +402,14 @@ class AnswerVectorsRow(Base):
     """Vectors of two encoders are never comparable, so the revision is part of the key."""
     dimension: Mapped[int]
     vectors: Mapped[bytes]
-    """Little-endian half-precision floats, one window after the other."""
+    """Little-endian half-precision floats, one unit after the other."""
     spans: Mapped[list[Any]] = mapped_column(JSONB())
-    """``[start, end)`` of each window in the answer."""
+    """``[start, end)`` of each unit in the answer."""
+    token_dimension: Mapped[int]
+    tokens: Mapped[bytes]
+    """Signed bytes, one token after the other; see `service.grader.signals.Background.reduce`."""
+    token_counts: Mapped[list[Any]] = mapped_column(JSONB())
+    """How many tokens each unit has."""
 
 
 # Access ------------------------------------------------------------------------------------------

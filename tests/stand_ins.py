@@ -27,6 +27,7 @@ from service.domain import (
     Verdict,
 )
 from service.grader import Marked
+from service.grader.signals import Embedded
 
 EN, ZH = Language.EN, Language.ZH
 
@@ -119,10 +120,14 @@ class StandInGrader:
                 elapsed_ms=1.5,
             ),
         )
-        windows = 2 if word else 0
+        units = 2 if word else 0
         return Marked(
             grade=grade,
             language=answer.language or EN,
-            vectors=np.full((windows, 4), 0.25, dtype=np.float16),
-            spans=((0, 1), (1, 2))[:windows],
+            said=Embedded(
+                vectors=np.full((units, 4), 0.25, dtype=np.float32),
+                tokens=(np.full((3, 2), 127, dtype=np.int8),) * units,
+                token_dimension=2,
+            ),
+            spans=((0, 1), (1, 2))[:units],
         )

@@ -6,6 +6,7 @@ are measured in that encoder's cosines.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 
 from service.domain import Language, Signal
 from service.errors import EncoderMismatch
-from service.grader.signals import SIGNALS, Background
+from service.grader.signals import SIGNALS, Background, Vectors
 
 SHIPPED = Path(__file__).parent / "calibration.json"
-FORMAT = 1
+FORMAT = 2
 _SIMILARITY = list(SIGNALS).index("similarity")
 
 
@@ -101,12 +102,15 @@ class Calibration:
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -30.0, 30.0))))
 
     def effects(self, values: NDArray[np.float64]) -> tuple[Signal, ...]:
-        """What each signal added to the log-odds of credit, the strongest first."""
+        """What each signal added to the log-odds of credit, the strongest first.
+
+        Those that added nothing are left out, but for the similarity, which people ask for.
+        """
         moved = (values - self._centre_row) * self.credit.row
         signals = [
             Signal(name=name, value=round(float(value), 4), effect=round(float(effect), 3))
             for name, value, effect in zip(SIGNALS, values, moved, strict=True)
-            if abs(effect) >= 0.0005
+            if abs(effect) >= 0.0005 or name == "similarity"
         ]
         return tuple(sorted(signals, key=lambda signal: -abs(signal.effect)))
 
@@ -151,12 +155,7 @@ def calibration_from_dict(data: Mapping[str, Any]) -> Calibration:
     return Calibration(
         encoder=data["encoder"]["name"],
         encoder_revision=data["encoder"]["revision"],
-        background=Background(
-            {
-                Language(name): np.array(mean, dtype=np.float32)
-                for name, mean in data["background"].items()
-            }
-        ),
+        background=background_from_dict(data["background"]),
         centre=data["centre"],
         credit=Logistic(**data["credit"]),
         contradiction=Logistic(**data["contradiction"]),
@@ -165,6 +164,34 @@ def calibration_from_dict(data: Mapping[str, Any]) -> Calibration:
         error_slope=data["expected_error"]["slope"],
         identity=identity(data),
     )
+
+
+def background_to_dict(background: Background) -> dict[str, Any]:
+    """The content of `background` in a calibration file: packed, because nobody reads it."""
+    return {
+        "mean": {str(name): _pack(mean) for name, mean in background.mean.items()},
+        "token_mean": {str(name): _pack(mean) for name, mean in background.token_mean.items()},
+        "token_basis": _pack(background.token_basis),
+        "token_dimension": background.token_basis.shape[1],
+    }
+
+
+def background_from_dict(data: Mapping[str, Any]) -> Background:
+    """The inverse."""
+    return Background(
+        mean={Language(name): _unpack(packed) for name, packed in data["mean"].items()},
+        token_mean={Language(name): _unpack(packed) for name, packed in data["token_mean"].items()},
+        token_basis=_unpack(data["token_basis"]).reshape(-1, data["token_dimension"]),
+    )
+
+
+def _pack(values: Vectors) -> str:
+    """Little-endian half-precision floats in base64."""
+    return base64.b64encode(values.astype("<f2").tobytes()).decode("ascii")
+
+
+def _unpack(packed: str) -> Vectors:
+    return np.frombuffer(base64.b64decode(packed), dtype="<f2").astype(np.float32)
 
 
 def identity(data: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ encoder and the calibration and hands the one to the other.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass, replace
@@ -35,9 +36,11 @@ from service.grader.marking import credit_of, spread, total, verdict_of
 from service.grader.reading import Reading, read
 from service.grader.signals import (
     SIGNALS,
+    Embedded,
     Measured,
     PreparedQuestion,
     Vectors,
+    embedded,
     measure,
     prepare,
     question_texts,
@@ -63,8 +66,8 @@ class Encoder(Protocol):
     revision: str
     dimension: int
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """(n, dimension), unit length; zeros for empty text."""
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        """(n, dimension), unit length, zeros for empty text; and (tokens, dimension) of each."""
 
     def unknown_share(self, text: str) -> float:
         """Share of the text that the encoder has no token for, 0 to 1."""
@@ -76,10 +79,10 @@ class Marked:
 
     grade: Grade
     language: Language
-    vectors: NDArray[np.float16]
-    """(windows, dimension), as the encoder gave them, rounded to half precision."""
+    said: Embedded
+    """The units that were read as evidence."""
     spans: tuple[tuple[int, int], ...]
-    """``[start, end)`` of each window in the answer."""
+    """``[start, end)`` of each of these units in the answer."""
 
 
 class Grader:
@@ -98,8 +101,8 @@ class Grader:
         self, question: Question, alternatives: Sequence[Sequence[str]] | None = None
     ) -> PreparedQuestion:
         """Embed a question once, to mark any number of answers to it."""
-        vectors = _half(self._encoder.encode(question_texts(question)))
-        return prepare(question, vectors, self._calibration.background, alternatives)
+        said = self._embed(question_texts(question))
+        return prepare(question, said, self._calibration.background, alternatives)
 
     def grade(
         self, prepared: PreparedQuestion, answer: Answer, *, version_id: str | None = None
@@ -116,15 +119,18 @@ class Grader:
         """
         started = time.perf_counter()
         readings = [read(answer.text, prepared.prompts) for prepared, answer, _ in items]
-        texts = [window.text for reading in readings for window in reading.windows]
-        vectors = _half(self._encoder.encode(texts))
-        ends = np.cumsum([len(reading.windows) for reading in readings], dtype=np.intp)
-        parts = np.split(vectors, ends[:-1]) if len(items) else []
+        texts = [[reading.units[unit].text for unit in reading.kept] for reading in readings]
+        said = self._embed([text for part in texts for text in part])
+        ends = [0, *itertools.accumulate(map(len, texts))]
+        parts = [said.part(start, end) for start, end in itertools.pairwise(ends)]
         elapsed_ms = 1000.0 * (time.perf_counter() - started) / max(1, len(items))
         return [
             self._mark(*item, reading, part, elapsed_ms)
             for item, reading, part in zip(items, readings, parts, strict=True)
         ]
+
+    def _embed(self, texts: Sequence[str]) -> Embedded:
+        return embedded(texts, *self._encoder.encode_tokens(texts), self._calibration.background)
 
     def _mark(
         self,
@@ -132,12 +138,12 @@ class Grader:
         answer: Answer,
         version_id: str | None,
         reading: Reading,
-        vectors: Vectors,
+        said: Embedded,
         embedding_ms: float,
     ) -> Marked:
         started = time.perf_counter()
         language = answer.language or detect(answer.text)
-        opinion = judge(prepared, reading, vectors, self._calibration)
+        opinion = judge(prepared, reading, said, self._calibration)
         unknown_share = self._encoder.unknown_share(answer.text)
         elapsed_ms = embedding_ms + 1000.0 * (time.perf_counter() - started)
         provenance = Provenance(
@@ -160,14 +166,9 @@ class Grader:
                 provenance=provenance,
             ),
             language=language,
-            vectors=vectors.astype(np.float16),
-            spans=tuple((window.start, window.end) for window in reading.windows),
+            said=said,
+            spans=tuple((reading.units[u].start, reading.units[u].end) for u in reading.kept),
         )
-
-
-def _half(vectors: Vectors) -> Vectors:
-    """Vectors as they will be stored. Marking with these makes a regrade from the store exact."""
-    return vectors.astype(np.float16).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -182,10 +183,10 @@ class Opinion:
 
 
 def judge(
-    prepared: PreparedQuestion, reading: Reading, vectors: Vectors, calibration: Calibration
+    prepared: PreparedQuestion, reading: Reading, said: Embedded, calibration: Calibration
 ) -> Opinion:
     """Measure an answer and apply the calibration."""
-    measured = measure(prepared, reading, vectors, calibration.background)
+    measured = measure(prepared, reading, said, calibration.background)
     values = np.stack([item.values for item in measured])
     credit = calibration.credit_probability(values)
     contradiction = calibration.contradiction_probability(values)

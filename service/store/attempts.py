@@ -338,10 +338,13 @@ def _spans(evidence: Sequence[Evidence]) -> list[tuple[int, int]]:
 def _vector_values(marked: Marked) -> dict[str, Any]:
     return {
         "encoder_revision": marked.grade.provenance.encoder_revision,
-        "dimension": marked.vectors.shape[1],
+        "dimension": marked.said.vectors.shape[1],
         # Whatever the machine, the bytes in the database have one order.
-        "vectors": marked.vectors.astype("<f2").tobytes(),
+        "vectors": marked.said.vectors.astype("<f2").tobytes(),
         "spans": [list(span) for span in marked.spans],
+        "token_dimension": marked.said.token_dimension,
+        "tokens": b"".join(tokens.tobytes() for tokens in marked.said.tokens),
+        "token_counts": [len(tokens) for tokens in marked.said.tokens],
     }
 
 

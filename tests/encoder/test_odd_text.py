@@ -96,29 +96,31 @@ def test_the_unknown_share_counts_visible_characters(
     assert encoder.unknown_share(text) == pytest.approx(share)
 
 
-def test_token_vectors_say_where_their_tokens_stand(encoder: SentenceEncoder) -> None:
-    text = "Saddle points 鞍点, not minima"
-
-    vectors, spans = encoder.token_vectors(text)
-
-    assert vectors.shape == (len(spans), encoder.dimension)
-    assert "".join(text[a:b] for a, b in spans).replace(" ", "") == text.replace(" ", "")
-
-
 def test_token_vectors_average_to_the_vector_of_the_text(encoder: SentenceEncoder) -> None:
     """But for the prompt and the special tokens, which only the text's vector includes."""
     text = "Backpropagation applies the chain rule from the loss back to every weight."
-    vectors, _ = encoder.token_vectors(text)
-    mean = vectors.mean(axis=0)
+    (vector,), (tokens,) = encoder.encode_tokens([text])
+    mean = tokens.mean(axis=0)
 
-    assert mean @ encoder.encode([text])[0] / np.linalg.norm(mean) > 0.95
+    assert tokens.shape[1] == encoder.dimension
+    assert mean @ vector / np.linalg.norm(mean) > 0.95
 
 
-def test_token_vectors_of_a_long_text_cover_it_once(encoder: SentenceEncoder) -> None:
+def test_tokens_of_a_text_do_not_depend_on_its_neighbours(encoder: SentenceEncoder) -> None:
+    texts = ["鞍点", "Saddle points are the trouble.", "", "动量有用。" * 20]
+
+    _, together = encoder.encode_tokens(texts)
+    alone = [encoder.encode_tokens([text])[1][0] for text in texts]
+
+    assert [len(tokens) > 0 for tokens in together] == [True, True, False, True]
+    for one, other in zip(together, alone, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_every_token_of_a_long_text_has_a_vector(encoder: SentenceEncoder) -> None:
     text = "Momentum helps. 动量有用。 " * 200
+    (counted,) = encoder.token_counts([text])
 
-    _, spans = encoder.token_vectors(text)
+    _, (tokens,) = encoder.encode_tokens([text])
 
-    assert [start for start, _ in spans] == sorted(start for start, _ in spans)
-    covered = [i for start, end in spans for i in range(start, end) if not text[i].isspace()]
-    assert covered == [i for i, character in enumerate(text) if not character.isspace()]
+    assert len(tokens) >= counted - encoder.token_counts(["a"])[0]

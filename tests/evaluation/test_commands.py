@@ -70,21 +70,25 @@ def test_a_fit_is_the_same_when_made_again(found: Study, encoder: SentenceEncode
     assert fit_calibration(found, encoder) == fit_calibration(found, encoder)
 
 
-def test_vectors_are_kept_by_encoder_revision(tmp_path: Path, encoder: SentenceEncoder) -> None:
-    VectorTable(encoder, tmp_path).learn(["one", "two"])
+def test_vectors_are_kept_by_encoder_revision(
+    tmp_path: Path, encoder: SentenceEncoder, found: Study
+) -> None:
+    VectorTable(encoder, found.background, tmp_path).learn(["one two", "three"])
 
     class Refusing:
         name, revision, dimension = encoder.name, encoder.revision, encoder.dimension
         unknown_share = encoder.unknown_share
 
-        def encode(self, texts: object) -> object:
+        def encode_tokens(self, texts: object) -> object:
             raise AssertionError(f"embedded again: {texts}")
 
-    kept = VectorTable(Refusing(), tmp_path)  # type: ignore[arg-type]
-    kept.learn(["two", "one"])
+    kept = VectorTable(Refusing(), found.background, tmp_path)  # type: ignore[arg-type]
+    kept.learn(["three", "one two"])
+    table = VectorTable(encoder, found.background, None)
+    table.learn(["one two"])
 
-    expected = encoder.encode(["one"]).astype(np.float16)
-    assert np.array_equal(kept[["one"]].astype(np.float16), expected)
+    assert np.array_equal(kept[["one two"]].vectors, table[["one two"]].vectors)
+    assert np.array_equal(kept[["one two"]].tokens[0], table[["one two"]].tokens[0])
 
 
 def test_fit_writes_a_calibration_that_loads_and_evaluate_prints_every_set(

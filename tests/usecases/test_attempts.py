@@ -102,12 +102,16 @@ def test_the_answers_vectors_are_kept_for_regrading(desk: Desk, database_url: st
     desk.submit()
 
     (found,) = rows(
-        database_url, "SELECT encoder_revision, dimension, vectors, spans FROM answer_vectors"
+        database_url,
+        "SELECT encoder_revision, dimension, vectors, spans, token_dimension, tokens, token_counts"
+        " FROM answer_vectors",
     )
 
-    revision, dimension, vectors, spans = found
+    revision, dimension, vectors, spans, token_dimension, tokens, counts = found
     assert (revision, dimension, spans) == ("stand-in-1", 4, [[0, 1], [1, 2]])
     assert np.frombuffer(vectors, dtype="<f2").tolist() == [0.25] * 8
+    assert (token_dimension, counts) == (2, [3, 3])
+    assert np.frombuffer(tokens, dtype=np.int8).tolist() == [127] * 12
 
 
 def test_a_question_is_prepared_once_and_anew_after_an_edit(desk: Desk) -> None:
