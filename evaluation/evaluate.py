@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.adapt import learning_curve
 from evaluation.bank import bank_cases, elsewhere_cases, reference_cases
 from evaluation.data import Row, load
 from evaluation.fit import fit
@@ -25,6 +26,7 @@ from evaluation.recipe import (
     true_class,
 )
 from service.domain import Question
+from service.grader.calibration import calibration_from_dict
 from service.grader.core import Encoder
 from service.grader.signals import Background
 
@@ -70,6 +72,35 @@ def fit_calibration(found: Study, encoder: Encoder) -> dict[str, Any]:
         rows=int(use[: len(found.rows)].sum()),
         questions=len({row.group for row in found.rows}),
     )
+
+
+OWN_MARKS = (5, 20, 100)
+
+
+def own_marks(found: Study, encoder: Encoder) -> Mapping[str, Mapping[int, tuple[float, float]]]:
+    """What marks of one's own do, data set by data set: score points of error before and after.
+
+    Each set plays the part of somebody's own course: the calibration to start from is fitted on
+    the other sets, and moved by a few of its marks (`pointmark fit --marks`).
+    """
+    data = found.data
+    crossed = cross_fit(data)
+    names = np.array([case.dataset for case in data.cases])
+    curves = {}
+    for name in sorted({row.dataset for row in found.rows}):
+        others = names != name
+        model = fit(data, others[data.case_of])
+        thresholds = choose_thresholds(data, crossed, others)
+        error = expected_error(data, crossed, thresholds, others)
+        base = calibration_from_dict(
+            calibration_data(
+                model, thresholds, error, found.background, encoder, rows=0, questions=0
+            )
+        )
+        part = data.only(names == name)
+        sizes = [size for size in OWN_MARKS if 2 * size <= len(part.cases)]
+        curves[name] = learning_curve(base, part, sizes)
+    return curves
 
 
 @dataclass(frozen=True)

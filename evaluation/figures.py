@@ -158,10 +158,10 @@ def within_table(found: Sequence[Figures]) -> str:
 def gain_table(found: Sequence[Figures]) -> str:
     """What we add to plain cosine."""
     lines = [_row(["data set", *WITHIN]), "|" + "---|" * (1 + len(WITHIN))]
-    for line in found:
-        lines.append(
-            _row([line.dataset, *(_cell(line.gain.get(key), sign=True) for key in WITHIN)])
-        )
+    lines += [
+        _row([line.dataset, *(_cell(line.gain.get(key), sign=True) for key in WITHIN)])
+        for line in found
+    ]
     return "\n".join(lines)
 
 
@@ -173,6 +173,18 @@ def coverage_table(found: Sequence[Figures]) -> str:
     for line in found:
         cells = [f"{100 * line.error_left[share]:.1f}" for share in shares]
         lines.append(_row([line.dataset, *cells]))
+    return "\n".join(lines)
+
+
+def own_marks_table(found: Mapping[str, Mapping[int, tuple[float, float]]]) -> str:
+    """Mean error in score points, before and after a fit to some of a set's marks."""
+    sizes = sorted({size for curve in found.values() for size in curve})
+    lines = [_row(["data set", "before", *(f"{size} marks" for size in sizes)])]
+    lines.append("|" + "---|" * (2 + len(sizes)))
+    for name, curve in found.items():
+        before = np.mean([start for start, _ in curve.values()])
+        cells = [f"{curve[size][1]:.1f}" if size in curve else "" for size in sizes]
+        lines.append(_row([name, f"{before:.1f}", *cells]))
     return "\n".join(lines)
 
 

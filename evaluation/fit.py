@@ -63,7 +63,7 @@ CONTRADICTION_SIGNS: Mapping[str, int] = {"rival": 1, "denial": 1, "accord": -1}
 Bounds = list[tuple[float | None, float | None]]
 
 
-def _bounds(signs: Mapping[str, int]) -> Bounds:
+def bounds_of(signs: Mapping[str, int]) -> Bounds:
     """Bounds of bias and weights for the optimiser."""
     allowed = {1: (0.0, None), -1: (None, 0.0), 0: (None, None)}
     return [(None, None), *(allowed[signs.get(name, 0)] for name in SIGNALS)]
@@ -163,40 +163,60 @@ def _fit_credit(
     used: NDArray[np.bool_],
 ) -> Model:
     x = np.where(used, (data.values - centre) / scale, 0.0)
-    bounds = _bounds(CREDIT_SIGNS)
+    bounds = bounds_of(CREDIT_SIGNS)
     made = np.array([name in FROM_MADE for name in SIGNALS])
     names = np.array([case.dataset for case in data.cases])
     people = np.isin(names, sorted(MADE - {ELSEWHERE}), invert=True)[data.case_of]
     theta = np.zeros(len(SIGNALS) + 1)
+    weight = row_weights(data)
     first = _only([True, *~made], bounds, theta)
-    theta = _settle(data, x, lines & people, theta, first, RIDGE)
+    theta = settle(data, x, lines & people, weight, first, Pull.to_zero(RIDGE), theta)
     second = _only([False, *made], bounds, theta)
-    theta = _settle(data, x, lines, theta, second, RIDGE_MADE)
+    theta = settle(data, x, lines, weight, second, Pull.to_zero(RIDGE_MADE), theta)
     return Model(centre=centre, scale=scale, weights=theta[1:], bias=float(theta[0]))
 
 
-def _settle(
+@dataclass(frozen=True)
+class Pull:
+    """Quadratic cost of leaving a starting point; bias first, then the weights."""
+
+    to: Floats
+    strength: Floats
+    """In units of one row's weight, for each number."""
+
+    @classmethod
+    def to_zero(cls, strength: float) -> Pull:
+        """Weights small, bias free."""
+        n = len(SIGNALS)
+        return cls(to=np.zeros(n + 1), strength=np.concatenate([[0.0], np.full(n, strength)]))
+
+
+def settle(
     data: Measurements,
     x: Floats,
     lines: NDArray[np.bool_],
-    theta: Floats,
+    weight: Floats,
     bounds: Bounds,
-    ridge: float,
+    pull: Pull,
+    theta: Floats,
 ) -> Floats:
-    """Weights for the alternatives they choose themselves.
+    """Bias and weights for the alternatives they choose themselves.
 
     The best alternative depends on the weights and the weights on it: a few turns settle both.
+
+    Args:
+        x: (lines, signals), standardised.
+        weight: (cases,)
+        theta: where to start.
     """
     target = np.array([case.target for case in data.cases])
-    weight = row_weights(data)
-    chosen = lines
+    chosen = best_alternative(data, _sigmoid(theta[0] + x @ theta[1:]))[1] if theta.any() else lines
     for _ in range(4):
         index = np.flatnonzero(chosen & lines)
         theta = _maximise(
-            x[index], data.case_of[index], data.share[index], target, weight, theta, bounds, ridge
+            x[index], data.case_of[index], data.share[index], target, weight, theta, bounds, pull
         )
-        probability = _sigmoid(theta[0] + x @ theta[1:])
-        chosen = best_alternative(data, probability)[1]
+        chosen = best_alternative(data, _sigmoid(theta[0] + x @ theta[1:]))[1]
     return theta
 
 
@@ -208,7 +228,7 @@ def _maximise(
     weight: Floats,
     start: Floats,
     bounds: Bounds,
-    ridge: float,
+    pull: Pull,
 ) -> Floats:
     """Weights under which the weighted mean of probabilities explains the targets best."""
     present = np.unique(case_of)
@@ -223,9 +243,9 @@ def _maximise(
         slope[present] = w * (s - t) / (s * (1 - s)) * (np.abs(raw[present] - s) < 1e-12)
         per_line = slope[case_of] * share * p * (1 - p)
         gradient = np.concatenate([[per_line.sum()], x.T @ per_line])
-        value += ridge * (theta[1:] ** 2).sum() / 2
-        gradient[1:] += ridge * theta[1:]
-        return float(value), gradient
+        moved = theta - pull.to
+        value += (pull.strength * moved**2).sum() / 2
+        return float(value), gradient + pull.strength * moved
 
     return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
@@ -260,6 +280,6 @@ def _fit_contradiction(
         np.zeros(len(SIGNALS) + 1),
         jac=True,
         method="L-BFGS-B",
-        bounds=_bounds(CONTRADICTION_SIGNS),
+        bounds=bounds_of(CONTRADICTION_SIGNS),
     ).x
     return Model(centre=centre, scale=scale, weights=found[1:], bias=float(found[0]))

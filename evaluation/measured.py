@@ -135,6 +135,19 @@ class Measurements:
     plain: Floats
     """(cases,) best plain cosine of the whole answer and a whole reference"""
 
+    def only(self, use: NDArray[np.bool_]) -> Measurements:
+        """These cases alone, (cases,)."""
+        lines = use[self.case_of]
+        number = np.cumsum(use) - 1
+        return Measurements(
+            cases=tuple(case for case, used in zip(self.cases, use, strict=True) if used),
+            values=self.values[lines],
+            case_of=number[self.case_of[lines]],
+            alternative_of=np.unique(self.alternative_of[lines], return_inverse=True)[1],
+            share=self.share[lines],
+            plain=self.plain[use],
+        )
+
 
 @cache
 def _question(

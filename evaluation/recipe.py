@@ -289,6 +289,7 @@ def calibration_data(
         "credit": _logistic(model, "credit"),
         "contradiction": _logistic(model, "contradiction"),
         "centre": _named(model.credit.centre),
+        "scale": _named(model.credit.scale),
         "thresholds": asdict(thresholds),
         "expected_error": asdict(error),
         "background": background_to_dict(mean),

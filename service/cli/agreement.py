@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from service.cli.common import as_json, say, told
 from service.config import Settings, read_settings
+from service.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from evaluation.adapt import Comparison
     from evaluation.evaluate import Study
     from service.encoder import SentenceEncoder
+    from service.grader import Grader
 
 _SEED = Path(__file__).resolve().parents[2] / "seed"
 
@@ -24,25 +27,85 @@ data_option = click.option(
 )
 
 
+questions_option = click.option(
+    "--questions",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=_SEED,
+    help="Folder of question files, whose rubrics are fitted on besides (default: seed/).",
+)
+
+
 @click.command()
 @data_option
+@questions_option
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the figures here too, with plots and the worst marks explained.",
+)
+@click.option(
+    "--own-marks",
+    is_flag=True,
+    help="Show what a fit to 5, 20 and 100 marks of one's own does, set by set.",
+)
+@click.option(
+    "--hard-cases",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Show how often the verdicts on the cases of this file are right; needs no data.",
+)
 @as_json
 @told
-def evaluate(data: Path | None, as_json: bool) -> None:
+def evaluate(
+    data: Path | None,
+    questions: Path,
+    report: Path | None,
+    own_marks: bool,
+    hard_cases: Path | None,
+    as_json: bool,
+) -> None:
     """Measure agreement with people, on questions the calibration was not fitted on.
 
     Fits five calibrations, each without a fifth of the questions, and marks that fifth with it.
     Beside ours stands plain cosine: best cosine of the whole answer with a whole reference.
     """
     from evaluation import evaluate as evaluation
+    from evaluation import figures
+    from evaluation.report import write_report
+    from service.grader import Grader
+    from service.grader.calibration import load_calibration
 
-    found = _study(data, _encoder(read_settings()), read_settings())
-    figures = evaluation.figures(evaluation.marks_of(found))
-    click.echo(evaluation.as_json(figures) if as_json else evaluation.table(figures))
+    settings = read_settings()
+    encoder = _encoder(settings)
+    if hard_cases is not None:
+        grader = Grader(encoder, load_calibration(settings.calibration))
+        _show_hard_cases(grader, hard_cases, questions, as_json=as_json)
+        return
+    study = _study(data, questions, encoder, settings)
+    if own_marks:
+        curves = evaluation.own_marks(study, encoder)
+        click.echo(json.dumps(curves) if as_json else figures.own_marks_table(curves))
+        return
+    marks = evaluation.marks_of(study)
+    found = figures.figures(marks)
+    if as_json:
+        click.echo(figures.as_json(found))
+    else:
+        click.echo(f"{figures.table(found)}\n\nWithin questions:\n\n{figures.within_table(found)}")
+    if report is not None:
+        grader = Grader(encoder, load_calibration(settings.calibration))
+        say(f"report written to {write_report(report, marks, found, grader)}")
 
 
 @click.command()
 @data_option
+@questions_option
+@click.option(
+    "--marks",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON lines with marks of your own: move the calibration in use towards them.",
+)
+@click.option("--question", help="With --marks: fit for this question alone (its slug).")
+@click.option("--force", is_flag=True, help="With --marks: write it even if it is no better.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -51,22 +114,115 @@ def evaluate(data: Path | None, as_json: bool) -> None:
 )
 @as_json
 @told
-def fit(data: Path | None, output: Path, as_json: bool) -> None:
-    """Fit a calibration for the encoder in use to human-graded answers."""
+def fit(
+    data: Path | None,
+    questions: Path,
+    marks: Path | None,
+    question: str | None,
+    force: bool,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Fit a calibration for the encoder in use to human-graded answers.
+
+    Without --marks, from nothing, to whole data sets: what is shipped is made so. With --marks,
+    the calibration in use is moved towards your own graders, and the result is only written if
+    cross-validation shows that it marks better.
+    """
+    settings = read_settings()
+    if marks is not None:
+        _fit_marks(settings, marks, question, questions, output, force=force, as_json=as_json)
+        return
+    if question is not None or force:
+        raise InvalidInput("--question and --force belong to --marks: name a file of marks too")
     from evaluation.evaluate import fit_calibration
+
+    encoder = _encoder(settings)
+    content = fit_calibration(_study(data, questions, encoder, settings), encoder)
+    calibration = _write(output, content)
+    summary = {"calibration": calibration, "file": str(output), **content["fitted"]}
+    click.echo(json.dumps(summary) if as_json else f"calibration {calibration} written to {output}")
+
+
+def _fit_marks(
+    settings: Settings,
+    path: Path,
+    question: str | None,
+    folder: Path,
+    output: Path,
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    import numpy as np
+
+    from evaluation import adapt
+    from evaluation.measured import VectorTable, measure_cases
+    from service.cli.marks import read_marks
+    from service.grader.calibration import SHIPPED, load_calibration
+    from service.seeding import read_folder
+
+    known = {content.slug: content for content in read_folder(folder)}
+    cases = read_marks(path, known, settings, only=question)
+    current = load_calibration(settings.calibration)
+    base = current if question is None else current.of(question)
+    encoder = _encoder(settings)
+    current.require_encoder(encoder.name, encoder.revision)
+    table = VectorTable(encoder, current.background, settings.home / "evaluation")
+    measured = measure_cases(cases, table, current.background)
+    found = adapt.compare(base, measured)
+    written = None
+    if found.better or force:
+        everything = np.ones(len(measured.values), dtype=bool)
+        model = adapt.adapted(base, measured, everything)
+        content = json.loads((settings.calibration or SHIPPED).read_text("utf-8"))
+        written = _write(output, adapt.with_model(content, model, question, len(cases)))
+    if as_json:
+        click.echo(json.dumps(_summary(found, base.identity, written, output)))
+    else:
+        _say_comparison(found, base.identity, written, output)
+    if written is None:
+        raise click.exceptions.Exit(1)
+
+
+def _summary(found: Comparison, before: str, written: str | None, output: Path) -> dict[str, Any]:
+    return {
+        "marks": found.marks,
+        "questions": found.questions,
+        "error_now": round(found.error_now, 2),
+        "error_adapted": round(found.error_adapted, 2),
+        "gain": [round(value, 2) for value in (found.gain.value, found.gain.low, found.gain.high)],
+        "better": found.better,
+        "from": before,
+        "calibration": written,
+        "file": None if written is None else str(output),
+    }
+
+
+def _say_comparison(found: Comparison, before: str, written: str | None, output: Path) -> None:
+    click.echo(
+        f"{found.marks} marks of {found.questions} questions, cross-validated: mean error "
+        f"{found.error_now:.1f} score points with {before}, {found.error_adapted:.1f} fitted; "
+        f"it saves {found.gain.value:.1f} ({found.gain.low:.1f} to {found.gain.high:.1f})"
+    )
+    if written is None:
+        click.echo(
+            "not written: this could be chance. More marks may show a gain; --force writes it"
+        )
+        return
+    if not found.better:
+        click.echo("this could be chance; written because of --force")
+    click.echo(f"calibration {written} written to {output}")
+    click.echo(f"to use it: POINTMARK_CALIBRATION={output}, and start the service again")
+
+
+def _write(output: Path, content: dict[str, Any]) -> str:
+    """Write a calibration file that is known to load; its identity."""
     from service.grader.calibration import calibration_from_dict
 
-    settings = read_settings()
-    encoder = _encoder(settings)
-    content = fit_calibration(_study(data, encoder, settings), encoder)
     calibration = calibration_from_dict(content)
     output.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    summary = {"calibration": calibration.identity, "file": str(output), **content["fitted"]}
-    click.echo(
-        json.dumps(summary)
-        if as_json
-        else f"calibration {calibration.identity} written to {output}"
-    )
+    return calibration.identity
 
 
 def _encoder(settings: Settings) -> SentenceEncoder:
@@ -75,11 +231,31 @@ def _encoder(settings: Settings) -> SentenceEncoder:
     return load_encoder(settings.encoder, threads=2)
 
 
-def _study(data: Path | None, encoder: SentenceEncoder, settings: Settings) -> Study:
+def _show_hard_cases(grader: Grader, path: Path, folder: Path, *, as_json: bool) -> None:
+    from evaluation import hard_cases
+    from service.seeding import read_folder
+
+    seed = {question.slug: question for question in read_folder(folder)}
+    judged = hard_cases.judge_cases(grader, *hard_cases.load_cases(path, seed))
+    if as_json:
+        click.echo(json.dumps(hard_cases.shares(judged)))
+        return
+    click.echo(hard_cases.hard_table(judged))
+    for one in judged:
+        if not one.right:
+            click.echo(
+                f"  {one.case.name} {one.point}: {one.expected} expected, {one.found} "
+                f"({one.probability:.2f}): {one.case.answer[:100]!r}"
+            )
+
+
+def _study(
+    data: Path | None, questions: Path, encoder: SentenceEncoder, settings: Settings
+) -> Study:
     from evaluation.data import data_folder
     from evaluation.evaluate import study
     from service.seeding import read_folder
 
     folder = data_folder(data)
     say(f"reading graded answers from {folder}")
-    return study(folder, read_folder(_SEED), encoder, settings.home / "evaluation")
+    return study(folder, read_folder(questions), encoder, settings.home / "evaluation")

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,8 @@ class Calibration:
     background: Background
     centre: Mapping[str, float]
     """Mean of each signal over the fitting data: an effect is counted from an average answer."""
+    scale: Mapping[str, float]
+    """Standard deviation of each signal there: what a fit to other marks measures its steps in."""
     credit: Logistic
     """That a human marker credits the point."""
     contradiction: Logistic
@@ -79,6 +81,8 @@ class Calibration:
     """Score points of error per score point of predicted spread."""
     identity: str
     """Hash of all of the above; named in each grade."""
+    questions: Mapping[str, Calibration] = field(default_factory=dict)
+    """By slug, for questions that have their own."""
 
     @cached_property
     def _centre_row(self) -> NDArray[np.float64]:
@@ -94,8 +98,15 @@ class Calibration:
 
     def contradiction_probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """P(contradicted), which is P(not credited) x P(contradicted, given not credited)."""
-        given = self._probability(self.contradiction, values)
-        return (1.0 - self.credit_probability(values)) * given
+        return (1.0 - self.credit_probability(values)) * self.contradiction_given(values)
+
+    def contradiction_given(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """P(contradicted, given not credited)."""
+        return self._probability(self.contradiction, values)
+
+    def of(self, slug: str) -> Calibration:
+        """The calibration for a question: its own, if it was fitted to marks of its answers."""
+        return self.questions.get(slug, self)
 
     def _probability(self, model: Logistic, values: NDArray[np.float64]) -> NDArray[np.float64]:
         odds = model.bias + (values - self._centre_row) @ model.row
@@ -149,6 +160,16 @@ def calibration_from_dict(data: Mapping[str, Any]) -> Calibration:
     """A calibration from its file's content."""
     if data["format"] != FORMAT:
         raise ValueError(f"format {data['format']}")
+    whole = {key: value for key, value in data.items() if key != "questions"}
+    return replace(
+        _one_from_dict(whole),
+        questions={
+            slug: _one_from_dict(whole | own) for slug, own in data.get("questions", {}).items()
+        },
+    )
+
+
+def _one_from_dict(data: Mapping[str, Any]) -> Calibration:
     unknown = sorted(set(data["credit"]["weights"]) - set(SIGNALS))
     if unknown:
         raise ValueError(f"unknown signals {', '.join(unknown)}")
@@ -157,6 +178,7 @@ def calibration_from_dict(data: Mapping[str, Any]) -> Calibration:
         encoder_revision=data["encoder"]["revision"],
         background=background_from_dict(data["background"]),
         centre=data["centre"],
+        scale=data["scale"],
         credit=Logistic(**data["credit"]),
         contradiction=Logistic(**data["contradiction"]),
         thresholds=Thresholds(**data["thresholds"]),

@@ -143,7 +143,8 @@ class Grader:
     ) -> Marked:
         started = time.perf_counter()
         language = answer.language or detect(answer.text)
-        opinion = judge(prepared, reading, said, self._calibration)
+        calibration = self._calibration.of(prepared.question.slug)
+        opinion = judge(prepared, reading, said, calibration)
         unknown_share = self._encoder.unknown_share(answer.text)
         elapsed_ms = embedding_ms + 1000.0 * (time.perf_counter() - started)
         provenance = Provenance(
@@ -151,8 +152,8 @@ class Grader:
             grader=GRADER_VERSION,
             encoder=self.encoder_name,
             encoder_revision=self.encoder_revision,
-            calibration=self.calibration_id,
-            thresholds=asdict(self._calibration.thresholds),
+            calibration=calibration.identity,
+            thresholds=asdict(calibration.thresholds),
             elapsed_ms=round(elapsed_ms, 2),
         )
         return Marked(
@@ -160,7 +161,7 @@ class Grader:
                 prepared,
                 reading,
                 opinion,
-                self._calibration,
+                calibration,
                 language=language,
                 unknown_share=unknown_share,
                 provenance=provenance,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from evaluation.evaluate import Study, fit_calibration, study
 from evaluation.measured import VectorTable
@@ -18,34 +18,11 @@ from service.domain import Answer
 from service.encoder import SentenceEncoder
 from service.grader import Grader
 from service.grader.calibration import SHIPPED, calibration_from_dict, load_calibration
-from service.seeding import read_folder
 
 
 @pytest.fixture(scope="module")
-def folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample answers of the seed questions, as two data sets of the published form."""
-    made = tmp_path_factory.mktemp("graded")
-    for language in ("en", "zh"):
-        with gzip.open(made / f"samples_{language}.jsonl.gz", "wt", encoding="utf-8") as file:
-            for question in read_folder(root / "seed"):
-                said = " ".join(point.statement[language] for point in question.points)  # type: ignore[index]
-                for sample in question.samples:
-                    label = "correct" if sample.score >= 50 else "incorrect"
-                    line = {
-                        "question_id": question.slug,
-                        "question": question.prompt[language],  # type: ignore[index]
-                        "references": [said],
-                        "answer": sample.answer,
-                        "score": sample.score / 100,
-                        "label": "contradictory" if sample.level == "wrong" else label,
-                    }
-                    file.write(json.dumps(line) + "\n")
-    return made
-
-
-@pytest.fixture(scope="module")
-def found(folder: Path, root: Path, encoder: SentenceEncoder) -> Study:
-    return study(folder, read_folder(root / "seed")[:2], encoder)
+def found(folder: Path, five: list[Question], encoder: SentenceEncoder) -> Study:
+    return study(folder, five[:2], encoder)
 
 
 def test_the_evaluation_scores_as_the_grader_does(found: Study, encoder: SentenceEncoder) -> None:
@@ -91,27 +68,53 @@ def test_vectors_are_kept_by_encoder_revision(
     assert np.array_equal(kept[["one two"]].tokens[0], table[["one two"]].tokens[0])
 
 
-def test_fit_writes_a_calibration_that_loads_and_evaluate_prints_every_set(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_fit_writes_a_calibration_that_loads_and_evaluate_reports_every_set(
+    folder: Path, bank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POINTMARK_HOME", str(tmp_path / "home"))
-    output = tmp_path / "calibration.json"
+    output, report = tmp_path / "calibration.json", tmp_path / "report"
+    given = ["--data", str(folder), "--questions", str(bank)]
 
-    fitted = CliRunner().invoke(
-        main, ["fit", "--data", str(folder), "--output", str(output)], catch_exceptions=False
-    )
-    evaluated = CliRunner().invoke(
-        main, ["evaluate", "--data", str(folder), "--json"], catch_exceptions=False
-    )
+    def run(*command: str) -> Result:
+        return CliRunner().invoke(main, [*command, *given], catch_exceptions=False)
+
+    fitted = run("fit", "--output", str(output))
+    evaluated = run("evaluate", "--json", "--report", str(report))
 
     assert fitted.exit_code == 0, fitted.output
     assert load_calibration(output).identity in fitted.stdout
     figures = json.loads(evaluated.stdout)
     assert [line["dataset"] for line in figures] == ["samples_en", "samples_zh"]
     for line in figures:
-        assert {"pearson", "spearman", "rmse", "kappa", "auc"} <= set(line["ours"])
+        assert {"pearson", "spearman", "rmse", "kappa", "auc", "ece"} <= set(line["ours"])
         assert {"pearson", "spearman", "rmse", "kappa", "auc"} <= set(line["plain"])
+        assert {"pearson", "kappa"} <= set(line["within"]) & set(line["plain_within"])
         assert line["ours"]["pearson"]["low"] <= line["ours"]["pearson"]["high"]
+        gain = line["ours"]["pearson"]["value"] - line["plain"]["pearson"]["value"]
+        assert line["gain"]["pearson"]["value"] == pytest.approx(gain)
+        assert line["error_left"].keys() == {"100%", "90%", "80%", "70%", "50%"}
+    text = (report / "report.md").read_text("utf-8")
+    assert text.count("### samples_") == 20
+    for image in re.findall(r"\(([a-z]+\.svg)\)", text):
+        assert (report / image).read_text("utf-8").rstrip().endswith("</svg>")
+    assert len(list(report.glob("*.svg"))) == 6
+
+
+def test_evaluate_shows_what_own_marks_do(
+    folder: Path, bank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POINTMARK_HOME", str(tmp_path / "home"))
+
+    result = CliRunner().invoke(
+        main,
+        ["evaluate", "--own-marks", "--json", "--data", str(folder), "--questions", str(bank)],
+        catch_exceptions=False,
+    )
+
+    curves = json.loads(result.stdout)
+    assert set(curves) == {"samples_en", "samples_zh"}
+    # A set of 20 answers has none left to measure on after 20 marks.
+    assert all(set(curve) == {"5"} for curve in curves.values())
 
 
 def test_evaluate_says_what_is_missing(tmp_path: Path) -> None:
