@@ -157,7 +157,7 @@ def choose_thresholds(data: Measurements, found: OutOfFold, use: NDArray[np.bool
     """Thresholds that agree best with people on the cases in `use`."""
     human = np.array([case.target for case in data.cases])
     names = np.array([case.dataset for case in data.cases])
-    real = [name for name in np.unique(names) if name not in MADE]
+    real = [name for name in np.unique(names[use]) if name not in MADE]
 
     def settings(partial: float, covered: float, contradicted: float) -> Thresholds:
         return Thresholds(

@@ -14,7 +14,7 @@ from evaluation.evaluate import Study, fit_calibration, study
 from evaluation.measured import VectorTable
 from evaluation.recipe import outcome
 from service.cli import main
-from service.domain import Answer
+from service.domain import Answer, Question
 from service.encoder import SentenceEncoder
 from service.grader import Grader
 from service.grader.calibration import SHIPPED, calibration_from_dict, load_calibration
