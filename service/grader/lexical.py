@@ -66,6 +66,33 @@ class Clause:
     terms: frozenset[str]
     words: frozenset[str]
     """Stems of all words and Han characters, function words included, less what negates."""
+    negations: int
+    """How many negating words it holds; "not only" and its like do not count."""
+    opposable: frozenset[str]
+    """Its words that have an opposite, the longest reading of each."""
+
+    @classmethod
+    def of(cls, text: str) -> Clause:
+        """The clause of a case-folded text. Reading it once is what makes comparing quick."""
+        return cls(
+            text=text,
+            terms=terms(text),
+            words=_words(text),
+            negations=negations(text),
+            opposable=frozenset(_OPPOSABLE.findall(text)),
+        )
+
+    def denies(self, other: Clause) -> bool:
+        """Whether the one denies the other, if they are about the same thing.
+
+        It does where an odd number of negations and of swapped opposites stands between the two.
+        """
+        swapped = sum(
+            1
+            for word in self.opposable - other.opposable
+            if any(w in other.opposable and w not in self.opposable for w in _OPPOSITE[word])
+        )
+        return (self.negations + other.negations + swapped) % 2 == 1
 
 
 @dataclass(frozen=True)
@@ -150,9 +177,7 @@ def profile(text: str) -> Profile:
     return Profile(
         terms=terms(text),
         numbers=frozenset(re.findall(r"\d+(?:\.\d+)?", text)),
-        clauses=tuple(
-            Clause(text=clause, terms=terms(clause), words=_words(clause)) for clause in clauses
-        ),
+        clauses=tuple(map(Clause.of, clauses)),
     )
 
 
@@ -171,21 +196,6 @@ def negations(text: str) -> int:
     return len(_NEGATION.findall(_NOT_NEGATION.sub(" ", text)))
 
 
-def opposites(left: str, right: str) -> int:
-    """How many words of one text stand as their opposite in the other, and not as themselves."""
-    left_words, right_words = _opposable(left), _opposable(right)
-    return sum(
-        1
-        for word in left_words - right_words
-        if any(other in right_words and other not in left_words for other in _OPPOSITE[word])
-    )
-
-
-def _opposable(text: str) -> frozenset[str]:
-    """The words of a case-folded text that have an opposite, the longest reading of each."""
-    return frozenset(_OPPOSABLE.findall(text))
-
-
 @dataclass(frozen=True)
 class Polarity:
     """Whether two texts are on the same side of a statement."""
@@ -199,8 +209,7 @@ class Polarity:
 def polarity(point: Profile, window: Profile) -> Polarity:
     """Compare each clause of the point with the clause of the window that shares most terms.
 
-    An odd number of negations and swapped opposites between the two means that one denies what
-    the other states. That is only sure where little else differs: in a clause that has other
+    That one denies the other is only sure where little else differs: in a clause that has other
     words too, a "not" may belong to any of them. So a denial counts by how far the two clauses
     consist of the same words, from half of them upwards, and one denied clause denies the point.
     """
@@ -209,9 +218,7 @@ def polarity(point: Profile, window: Profile) -> Polarity:
         overlap, found = _closest_clause(clause, window)
         if found is None:
             continue
-        if (
-            negations(clause.text) + negations(found.text) + opposites(clause.text, found.text)
-        ) % 2:
+        if clause.denies(found):
             same = len(clause.words & found.words) / max(len(clause.words), len(found.words))
             denial = max(denial, 2.0 * same - 1.0)
         else:
@@ -227,10 +234,8 @@ def opposed(statement: Profile, window: Profile) -> bool:
     """
     for clause in statement.clauses:
         overlap, found = _closest_clause(clause, window)
-        if found is not None and overlap >= OPPOSED_OVERLAP:
-            counted = negations(clause.text) + negations(found.text)
-            if (counted + opposites(clause.text, found.text)) % 2:
-                return True
+        if found is not None and overlap >= OPPOSED_OVERLAP and clause.denies(found):
+            return True
     return False
 
 
