@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation import metrics
 from evaluation.adapt import learning_curve
 from evaluation.bank import bank_cases, elsewhere_cases, reference_cases
 from evaluation.data import Row, load
-from evaluation.fit import fit
+from evaluation.fit import best_alternative, fit
 from evaluation.measured import Floats, Measurements, VectorTable, case_of_row, measure_cases
 from evaluation.recipe import (
     FOLDS,
@@ -28,7 +29,7 @@ from evaluation.recipe import (
 from service.domain import Question
 from service.grader.calibration import calibration_from_dict
 from service.grader.core import Encoder
-from service.grader.signals import Background
+from service.grader.signals import SIGNALS, Background
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,35 @@ def own_marks(found: Study, encoder: Encoder) -> Mapping[str, Mapping[int, tuple
         sizes = [size for size in OWN_MARKS if 2 * size <= len(part.cases)]
         curves[name] = learning_curve(base, part, sizes)
     return curves
+
+
+def ablation(found: Study) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+    """What agreement is left, set by set, when a signal is left out; with none left out first.
+
+    Of expected scores, which need no thresholds: out of fold, Pearson and, where labelled, the
+    area under the curve of correct against contradictory answers.
+    """
+    without: dict[str, list[str] | None] = {"none": None}
+    without |= {name: [other for other in SIGNALS if other != name] for name in SIGNALS}
+    return {left_out: _agreement(found, kept) for left_out, kept in without.items()}
+
+
+def _agreement(found: Study, signals: Sequence[str] | None) -> Mapping[str, Mapping[str, float]]:
+    rows = len(found.rows)
+    credit = cross_fit(found.data, signals).credit
+    expected = best_alternative(found.data, credit)[0][:rows]
+    human = np.array([row.score for row in found.rows])
+    names = np.array([row.dataset for row in found.rows])
+    labels = np.array([row.label or "" for row in found.rows])
+    figures = {}
+    for name in sorted(set(names.tolist())):
+        part = names == name
+        values = {"pearson": metrics.pearson(human[part], expected[part])}
+        if (labels[part] != "").all():
+            right, wrong = labels == "correct", labels == "contradictory"
+            values["auc"] = metrics.auc(expected[part & right], expected[part & wrong])
+        figures[name] = values
+    return figures
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,20 @@ def own_marks_table(found: Mapping[str, Mapping[int, tuple[float, float]]]) -> s
     return "\n".join(lines)
 
 
+def ablation_table(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Agreement without each signal, as the change from that with all of them."""
+    full = found["none"]
+    columns = [(name, figure) for name, values in full.items() for figure in values]
+    lines = [_row(["left out", *(f"{name} {figure}" for name, figure in columns)])]
+    lines.append("|" + "---|" * (1 + len(columns)))
+    lines.append(_row(["nothing", *(f"{full[name][figure]:.3f}" for name, figure in columns)]))
+    for signal, left in found.items():
+        if signal != "none":
+            change = [left[name][figure] - full[name][figure] for name, figure in columns]
+            lines.append(_row([signal, *(f"{value:+.3f}" for value in change)]))
+    return "\n".join(lines)
+
+
 def as_json(found: Sequence[Figures]) -> str:
     """The same figures for machines; null for what has no value, as JSON has no NaN."""
     return json.dumps([_plain(asdict(line)) for line in found], indent=1, ensure_ascii=False)

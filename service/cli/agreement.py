@@ -48,6 +48,7 @@ questions_option = click.option(
     is_flag=True,
     help="Show what a fit to 5, 20 and 100 marks of one's own does, set by set.",
 )
+@click.option("--ablation", is_flag=True, help="Show what agreement is left without each signal.")
 @click.option(
     "--hard-cases",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -60,6 +61,7 @@ def evaluate(
     questions: Path,
     report: Path | None,
     own_marks: bool,
+    ablation: bool,
     hard_cases: Path | None,
     as_json: bool,
 ) -> None:
@@ -84,6 +86,10 @@ def evaluate(
     if own_marks:
         curves = evaluation.own_marks(study, encoder)
         click.echo(json.dumps(curves) if as_json else figures.own_marks_table(curves))
+        return
+    if ablation:
+        left = evaluation.ablation(study)
+        click.echo(json.dumps(left) if as_json else figures.ablation_table(left))
         return
     marks = evaluation.marks_of(study)
     found = figures.figures(marks)
