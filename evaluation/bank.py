@@ -3,7 +3,7 @@
 Those sets hold no misconceptions, no rubric with points kept apart, and hardly any contradiction in
 Chinese. Our rubrics do: each phrasing, left out of its point, is an answer that earns
 that point and no other; each misconception contradicts its point; a negated statement denies it.
-The sample answers are not used: tests measure the grader with them.
+And they have sample answers, whole ones, with the marks that their authors gave.
 """
 
 from __future__ import annotations
@@ -25,15 +25,36 @@ Item = TypeVar("Item", Point, Misconception)
 SAID = "bank: said"
 DENIED = "bank: denied"
 UNSAID = "bank: not said"
+SAMPLES = "bank: samples"
 REFERENCES = "references"
 ELSEWHERE = "elsewhere"
-MADE = frozenset({SAID, DENIED, UNSAID, REFERENCES, ELSEWHERE})
+MADE = frozenset({SAID, DENIED, UNSAID, SAMPLES, REFERENCES, ELSEWHERE})
 """Data sets we made ourselves: fitted on, never reported as agreement with people."""
+WORDINGS = 4
+"""About so many wordings of an item are each left out and tried as an answer. Every question has a
+hundred; more questions teach more than all wordings of a few."""
 
 
 def bank_cases(questions: Sequence[Question]) -> list[Case]:
     """Cases of all the questions given, one for each answer and point."""
     return [case for question in questions for case in _of_question(question)]
+
+
+def sample_cases(questions: Sequence[Question]) -> list[Case]:
+    """The sample answers with their marks."""
+    return [
+        Case(
+            question=question,
+            alternatives=None,
+            answer=sample.answer,
+            target=sample.score / 100.0,
+            contradictory=None,
+            dataset=SAMPLES,
+            group=f"bank/{question.slug}",
+        )
+        for question in questions
+        for sample in question.samples
+    ]
 
 
 def reference_cases(rows: Sequence[Row]) -> list[Case]:
@@ -101,7 +122,7 @@ def _whole(
 
 def _of_question(question: Question) -> Iterator[Case]:
     for point in question.points:
-        for _, text in point.texts():
+        for text in _some(point):
             yield from _says(_without(question, point, text), {point.key}, text)
         for text in point.statement.values():
             yield from _says(question, {point.key}, text)
@@ -113,10 +134,16 @@ def _of_question(question: Question) -> Iterator[Case]:
             for text in _joined(one, other, language):
                 yield from _says(question, {one.key, other.key}, text)
     for item in question.misconceptions:
-        for _, text in item.texts():
+        for text in _some(item):
             left = _without_misconception(question, item, text)
             yield from _denies(left, item.contradicts, text)
             yield _case(left, text, item.key, target=1.0)
+
+
+def _some(item: Item) -> Sequence[str]:
+    """Wordings of an item, spread over its languages."""
+    texts = [text for _, text in item.texts()]
+    return texts[:: max(1, len(texts) // WORDINGS)]
 
 
 def _joined(one: Point, other: Point, language: Language) -> Iterator[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evaluation import metrics
 from evaluation.adapt import learning_curve
-from evaluation.bank import bank_cases, elsewhere_cases, reference_cases
+from evaluation.bank import SAMPLES, bank_cases, elsewhere_cases, reference_cases, sample_cases
 from evaluation.data import Row, load
 from evaluation.fit import best_alternative, fit
 from evaluation.measured import Floats, Measurements, VectorTable, case_of_row, measure_cases
@@ -26,9 +26,10 @@ from evaluation.recipe import (
     outcome,
     true_class,
 )
-from service.domain import Question
+from service.domain import Language, Question
 from service.grader.calibration import calibration_from_dict
 from service.grader.core import Encoder
+from service.grader.language import detect
 from service.grader.signals import SIGNALS, Background
 
 
@@ -50,7 +51,12 @@ def study(
     mean = background(encoder)
     table = VectorTable(encoder, mean, cache)
     cases = [case_of_row(row) for row in rows]
-    made = [*bank_cases(questions), *reference_cases(rows), *elsewhere_cases(rows)]
+    made = [
+        *bank_cases(questions),
+        *sample_cases(questions),
+        *reference_cases(rows),
+        *elsewhere_cases(rows),
+    ]
     references = [row.references for row in rows] + [(case.answer,) for case in made]
     data = measure_cases([*cases, *made], table, mean, references)
     return Study(rows=tuple(rows), data=data, background=mean)
@@ -182,6 +188,30 @@ def marks_of(found: Study) -> Marks:
         plain=plain[:rows],
         review=review[:rows],
     )
+
+
+def sample_figures(found: Study) -> Mapping[str, Mapping[str, float]]:
+    """How the sample answers of the questions are marked, by language, out of fold by question.
+
+    Their marks are their authors' own; they tell about rubrics, which people's sets lack.
+    """
+    data = found.data
+    crossed = cross_fit(data)
+    thresholds = choose_thresholds(data, crossed, np.ones(len(data.cases), dtype=bool))
+    score = outcome(data, crossed.credit, crossed.contradiction, thresholds).score
+    figures = {}
+    for language in Language:
+        part = np.array(
+            [case.dataset == SAMPLES and detect(case.answer) is language for case in data.cases]
+        )
+        if part.any():
+            teacher = np.array([case.target for case in data.cases])[part]
+            figures[str(language)] = {
+                "answers": int(part.sum()),
+                "pearson": metrics.pearson(teacher, score[part]),
+                "mean_error": float(100.0 * np.abs(teacher - score[part]).mean()),
+            }
+    return figures
 
 
 def _plain_line(found: Study, use: NDArray[np.bool_], human: Floats) -> Callable[[Floats], Floats]:

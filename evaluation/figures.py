@@ -202,6 +202,23 @@ def ablation_table(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> st
     return "\n".join(lines)
 
 
+def samples_table(found: Mapping[str, Mapping[str, float]]) -> str:
+    """The sample answers of the questions."""
+    lines = [_row(["language", "answers", "pearson", "mean error"]), "|---|---|---|---|"]
+    for language, values in found.items():
+        lines.append(
+            _row(
+                [
+                    language,
+                    str(values["answers"]),
+                    f"{values['pearson']:.2f}",
+                    f"{values['mean_error']:.1f}",
+                ]
+            )
+        )
+    return "\n".join(lines)
+
+
 def as_json(found: Sequence[Figures]) -> str:
     """The same figures for machines; null for what has no value, as JSON has no NaN."""
     return json.dumps([_plain(asdict(line)) for line in found], indent=1, ensure_ascii=False)

@@ -97,6 +97,8 @@ def evaluate(
         click.echo(figures.as_json(found))
     else:
         click.echo(f"{figures.table(found)}\n\nWithin questions:\n\n{figures.within_table(found)}")
+        samples = figures.samples_table(evaluation.sample_figures(study))
+        click.echo(f"\nSample answers of the questions, marked by their authors:\n\n{samples}")
     if report is not None:
         grader = Grader(encoder, load_calibration(settings.calibration))
         say(f"report written to {write_report(report, marks, found, grader)}")

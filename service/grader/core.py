@@ -30,7 +30,7 @@ from service.domain import (
 )
 from service.grader.calibration import Calibration, Thresholds
 from service.grader.feedback import write_feedback
-from service.grader.flags import raise_flags
+from service.grader.flags import is_keyword_list, raise_flags
 from service.grader.language import detect
 from service.grader.marking import credit_of, spread, total, verdict_of
 from service.grader.reading import Reading, read
@@ -191,7 +191,10 @@ def judge(
     values = np.stack([item.values for item in measured])
     credit = calibration.credit_probability(values)
     contradiction = calibration.contradiction_probability(values)
-    if not reading.windows or not calibration.is_related(values):
+    # Terms set side by side claim nothing. Where an author wrote out what is to be said, naming it
+    # is not saying it; where model answers are enumerations, it may be all there is to say.
+    only_terms = prepared.rubric and is_keyword_list(reading)
+    if not reading.windows or only_terms or not calibration.is_related(values):
         credit, contradiction = np.zeros_like(credit), np.zeros_like(contradiction)
     return Opinion(measured=measured, credit=credit, contradiction=contradiction)
 

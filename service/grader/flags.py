@@ -43,8 +43,8 @@ MESSAGES = {
         Language.ZH: "答案中有一部分照抄题目，不计分。",
     },
     FlagCode.KEYWORD_LIST: {
-        Language.EN: "The answer is a list of terms rather than sentences.",
-        Language.ZH: "答案只是罗列术语，没有成句说明。",
+        Language.EN: "The answer lists terms and states nothing; a person should look.",
+        Language.ZH: "答案只是罗列术语，没有作出说明，建议人工复核。",
     },
     FlagCode.REPEATED_TEXT: {
         Language.EN: "The answer repeats itself; repetition earns nothing.",
@@ -85,7 +85,8 @@ def raise_flags(
         FlagCode.OFF_TOPIC: not credited
         and not contradicted
         and not misconceptions_seen
-        and unrelated,
+        and unrelated
+        and not is_keyword_list(reading),
         FlagCode.COPIED_PROMPT: bool(reading.copied),
         FlagCode.KEYWORD_LIST: is_keyword_list(reading),
         FlagCode.REPEATED_TEXT: bool(reading.repeated),

@@ -1,4 +1,4 @@
-"""The seed questions, prepared once."""
+"""Five seed questions, prepared once; `tests/quality` looks at all of them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ import pytest
 
 from service.domain import Question
 from service.grader import Grader, PreparedQuestion
-from service.seeding import read_folder
+from service.seeding import read_question
+
+SLUGS = (
+    "activation-function-properties",
+    "common-cnn-models",
+    "exploding-gradients",
+    "gradient-descent-local-optima",
+    "local-connected-conv-face",
+)
 
 
 @pytest.fixture(scope="session")
 def questions(root: Path) -> Mapping[str, Question]:
-    """The seed questions by slug."""
-    return {question.slug: question for question in read_folder(root / "seed")}
+    """The questions by slug."""
+    return {slug: read_question(root / "seed" / f"{slug}.yaml") for slug in SLUGS}
 
 
 @pytest.fixture(scope="session")

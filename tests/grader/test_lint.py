@@ -45,7 +45,7 @@ def test_a_prompt_that_gives_a_point_away_is_named(grader: Grader) -> None:
     assert codes(question, grader) == [("point_too_close_to_prompt", "#/points/0")]
 
 
-def test_the_seed_questions_are_clean(grader: Grader, questions: Mapping[str, Question]) -> None:
+def test_good_questions_are_clean(grader: Grader, questions: Mapping[str, Question]) -> None:
     assert {slug: lint_question(question, grader) for slug, question in questions.items()} == {
         slug: [] for slug in questions
     }
