@@ -288,8 +288,13 @@ def _steps(matrix: FloatArray) -> FloatArray:
     return np.maximum(largest, np.float32(1e-6)) / np.float32(127.0)
 
 
-def encoder_graph(weights: Weights, layers: Callable[[Graph], Linear]) -> onnx.ModelProto:
-    """Token ids and mask (batch, length) to token vectors (batch, length, width)."""
+def encoder_graph(
+    weights: Weights, layers: Callable[[Graph], Linear], halfway: int | None = None
+) -> onnx.ModelProto:
+    """Token ids and mask (batch, length) to token vectors (batch, length, width).
+
+    With `halfway`, also to the vectors behind so many layers, which a verifier reads besides.
+    """
     graph = Graph()
     linear = layers(graph)
     words = graph.gathered("words", weights.words, "input_ids")
@@ -318,6 +323,8 @@ def encoder_graph(weights: Weights, layers: Callable[[Graph], Linear]) -> onnx.M
         x = graph.normalise(
             weights, total, f"{p}.oln", "last_hidden_state" if last else f"l{layer + 1}.x"
         )
+    if halfway is not None:
+        graph.node("Identity", [f"l{halfway}.x"], "middle_state")
     axes = ["batch", "length"]
     model = helper.make_model(
         helper.make_graph(
@@ -327,7 +334,10 @@ def encoder_graph(weights: Weights, layers: Callable[[Graph], Linear]) -> onnx.M
                 helper.make_tensor_value_info("input_ids", TensorProto.INT64, axes),
                 helper.make_tensor_value_info("attention_mask", TensorProto.INT64, axes),
             ],
-            [helper.make_tensor_value_info(x, TensorProto.FLOAT, [*axes, weights.width])],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, [*axes, weights.width])
+                for name in [x, *([] if halfway is None else ["middle_state"])]
+            ],
             list(graph.constants.values()),
         ),
         opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid(CONTRIB, 1)],

@@ -28,7 +28,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,19 @@ _INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 _WEIGHT_SUFFIXES = {".bin", ".json", ".model", ".onnx", ".onnx_data", ".safetensors", ".txt"}
 
 Vectors = NDArray[np.float32]
+States = NDArray[np.float16]
+
+
+class Encoded(NamedTuple):
+    """Texts as the encoder reads them."""
+
+    vectors: Vectors
+    """(n, dimension), unit length."""
+    tokens: list[Vectors]
+    """n arrays (tokens, dimension), not normalised, without prompt and special tokens."""
+    states: list[States]
+    """n arrays (tokens, 2 * dimension): the same tokens behind the middle layer of the model, and
+    behind the last, for a verifier to read. Empty from a model that doesn't give the middle."""
 
 
 @dataclass(frozen=True)
@@ -115,31 +128,36 @@ class SentenceEncoder:
         """
         return self.encode_tokens(texts)[0]
 
-    def encode_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+    def encode_tokens(self, texts: Sequence[str]) -> Encoded:
         """Embed texts, and every token of them in its context, in the same pass.
 
         Returns:
-            The vectors as `encode` gives them, and for each text an array (tokens, dimension), not
-            normalised, without prompt and special tokens; text over `max_tokens` has those of its
-            overlapping windows one after the other. No tokens for a blank text, or from a model
-            that has no token vectors.
+            The vectors as `encode` gives them, and arrays of tokens for each text; text over
+            `max_tokens` has those of its overlapping windows one after the other. No tokens for a
+            blank text, or from a model that has no token vectors.
         """
         unique = list(dict.fromkeys(map(_encodable, texts)))
         windows = [self._windows(text) for text in unique]
         flat = list(itertools.chain.from_iterable(windows))
-        vectors, tokens = self._embed(flat)
+        vectors, tokens, states = self._embed(flat)
         rows = np.zeros((len(unique), self.dimension), dtype=np.float32)
         rows_tokens: list[Vectors] = []
+        rows_states: list[States] = []
         nothing = np.zeros((0, self.dimension), dtype=np.float32)
+        no_states = np.zeros((0, 2 * self.dimension), dtype=np.float16)
         at = 0
         for row, parts in enumerate(windows):
+            mine = slice(at, at + len(parts))
             if parts:
-                rows[row] = _average(vectors[at : at + len(parts)], parts)
-            rows_tokens.append(np.concatenate([nothing, *tokens[at : at + len(parts)]]))
+                rows[row] = _average(vectors[mine], parts)
+            rows_tokens.append(np.concatenate([nothing, *tokens[mine]]))
+            rows_states.append(np.concatenate([no_states, *states[mine]]))
             at += len(parts)
         places = {text: row for row, text in enumerate(unique)}
         wanted = [places[_encodable(text)] for text in texts]
-        return rows[wanted], [rows_tokens[row] for row in wanted]
+        return Encoded(
+            rows[wanted], [rows_tokens[row] for row in wanted], [rows_states[row] for row in wanted]
+        )
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Tokens each text takes, prompt and special tokens included.
@@ -202,22 +220,27 @@ class SentenceEncoder:
                 (half,) = self._tokenise([text[a:b]])
                 yield a, b, half
 
-    def _embed(self, windows: Sequence[_Window]) -> tuple[Vectors, list[Vectors]]:
-        """(len(windows), dimension), unit length, and the token vectors of each window."""
+    def _embed(self, windows: Sequence[_Window]) -> Encoded:
+        """Vectors, tokens and states of each window."""
         vectors = np.zeros((len(windows), self.dimension), dtype=np.float32)
         tokens = [np.zeros((0, self.dimension), dtype=np.float32)] * len(windows)
+        states = [np.zeros((0, 2 * self.dimension), dtype=np.float16)] * len(windows)
         # Neighbours of like length need little padding.
         order = sorted(range(len(windows)), key=lambda i: len(windows[i].encoding.ids))
         for batch in _batches(order, [len(window.encoding.ids) for window in windows]):
-            vectors[batch], found = self._run([windows[i] for i in batch])
-            for index, values in zip(batch, found, strict=True):
+            found = self._run([windows[i] for i in batch])
+            vectors[batch] = found.vectors
+            for row, index in enumerate(batch):
                 offsets = windows[index].encoding.offsets
                 said = [k for k, o in enumerate(offsets) if self._place(windows[index], o)]
-                tokens[index] = values[[k for k in said if k < len(values)]]
-        return vectors, tokens
+                # The prompt tells the encoder what to do; a verifier has no use for it.
+                tokens[index] = found.tokens[row][[k for k in said if k < len(found.tokens[row])]]
+                if len(found.states[row]):
+                    states[index] = found.states[row][said]
+        return Encoded(vectors, tokens, states)
 
-    def _run(self, windows: Sequence[_Window]) -> tuple[Vectors, list[Vectors]]:
-        """(len(windows), dimension), unit length, and (tokens, dimension) of each, in one pass."""
+    def _run(self, windows: Sequence[_Window]) -> Encoded:
+        """Vectors of the windows, and all their tokens and states, in one pass."""
         import torch
 
         with torch.inference_mode(), self._lock:
@@ -229,13 +252,25 @@ class SentenceEncoder:
                 features = self._onnx.features([window.encoding.ids for window in windows])
             found: Any = self._model(features)
             vectors = found["sentence_embedding"].float().numpy()
-            values = found.get("token_embeddings")
-            tokens = [np.zeros((0, self.dimension), dtype=np.float32)] * len(windows)
-            if values is not None:
-                real = found["attention_mask"].bool()
-                tokens = [row[mask].float().numpy() for row, mask in zip(values, real, strict=True)]
+            tokens = self._unpadded(found, "token_embeddings", len(windows))
+            middle = self._unpadded(found, "middle_embeddings", len(windows))
         norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        return np.asarray(vectors / norms, dtype=np.float32), tokens
+        return Encoded(
+            np.asarray(vectors / norms, dtype=np.float32),
+            tokens,
+            [
+                np.concatenate([lower, upper[: len(lower)]], axis=1).astype(np.float16)
+                for lower, upper in zip(middle, tokens, strict=True)
+            ],
+        )
+
+    def _unpadded(self, features: Any, name: str, count: int) -> list[Vectors]:
+        """(tokens, dimension) of each text; no tokens if the model doesn't give these."""
+        values = features.get(name)
+        if values is None:
+            return [np.zeros((0, self.dimension), dtype=np.float32)] * count
+        real = features["attention_mask"].bool()
+        return [row[mask].float().numpy() for row, mask in zip(values, real, strict=True)]
 
     def _tokenise(self, texts: Sequence[str]) -> list[Encoding]:
         return self._tokenizer.encode_batch([self._prompt + text for text in texts])
@@ -296,7 +331,7 @@ def check_encoder(name_or_path: str | None) -> str | None:
         EncoderNotFound, EncoderMismatch: as `load_encoder`.
     """
     folder = _folder(name_or_path)
-    return None if folder is None else _verified_revision(folder)
+    return None if folder is None else folder_revision(folder)
 
 
 def _folder(name_or_path: str | None) -> Path | None:
@@ -334,7 +369,7 @@ def _load_folder(folder: Path, threads: int) -> SentenceEncoder:
             f"no sentence-transformers model in {folder}: looked for modules.json"
             + ("" if folder.is_dir() else ", and the folder itself does not exist")
         )
-    revision = _verified_revision(folder)
+    revision = folder_revision(folder)
     modules = json.loads((folder / "modules.json").read_text("utf-8"))
     kinds = {str(module["type"]) for module in modules}
     own = OWN_MODULE in kinds
@@ -395,7 +430,7 @@ def _prompt(model: SentenceTransformer, name: str) -> str:
     return "query: " if re.search(r"(^|[-_/])e5([-_]|$)", name.lower()) else ""
 
 
-def _verified_revision(folder: Path) -> str:
+def folder_revision(folder: Path) -> str:
     """Hash of the files that make the vectors, all files checked against the folder's list.
 
     Raises:

@@ -43,9 +43,7 @@ class OnnxTransformer(InputModule):
         self.tokenizer.no_truncation()
         padding = self.tokenizer.token_to_id("<pad>")
         self._padding = 0 if padding is None else padding
-        self._session = onnxruntime.InferenceSession(
-            str(folder / GRAPH_FILE), _options(threads), providers=["CPUExecutionProvider"]
-        )
+        self._session = open_graph(folder / GRAPH_FILE, threads)
         self.embedding_dimension = int(self._session.get_outputs()[0].shape[-1])
 
     def get_embedding_dimension(self) -> int:
@@ -75,10 +73,16 @@ class OnnxTransformer(InputModule):
         return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
 
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        """Add `token_embeddings`, (texts, longest text, width), to the features."""
+        """Add `token_embeddings`, (texts, longest text, width), to the features.
+
+        And `middle_embeddings` of the same shape, if the graph gives away what its lower layers
+        made: a verifier reads on from there.
+        """
         inputs = {name: features[name].numpy() for name in ("input_ids", "attention_mask")}
-        (vectors,) = self._session.run(None, inputs)
-        features["token_embeddings"] = torch.from_numpy(vectors)
+        found = self._session.run(None, inputs)
+        features["token_embeddings"] = torch.from_numpy(found[0])
+        if len(found) > 1:
+            features["middle_embeddings"] = torch.from_numpy(found[1])
         return features
 
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
@@ -106,11 +110,12 @@ class OnnxTransformer(InputModule):
         return [*numbers[: self.max_seq_length - 1], numbers[-1]]
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def open_graph(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """A graph, ready to run on the processor; calls from several threads are safe."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Threads that spin while they wait take the processor from the ones that work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    return options
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

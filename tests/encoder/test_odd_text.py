@@ -99,7 +99,7 @@ def test_the_unknown_share_counts_visible_characters(
 def test_token_vectors_average_to_the_vector_of_the_text(encoder: SentenceEncoder) -> None:
     """But for the prompt and the special tokens, which only the text's vector includes."""
     text = "Backpropagation applies the chain rule from the loss back to every weight."
-    (vector,), (tokens,) = encoder.encode_tokens([text])
+    (vector,), (tokens,), _ = encoder.encode_tokens([text])
     mean = tokens.mean(axis=0)
 
     assert tokens.shape[1] == encoder.dimension
@@ -109,8 +109,8 @@ def test_token_vectors_average_to_the_vector_of_the_text(encoder: SentenceEncode
 def test_tokens_of_a_text_do_not_depend_on_its_neighbours(encoder: SentenceEncoder) -> None:
     texts = ["鞍点", "Saddle points are the trouble.", "", "动量有用。" * 20]
 
-    _, together = encoder.encode_tokens(texts)
-    alone = [encoder.encode_tokens([text])[1][0] for text in texts]
+    together = encoder.encode_tokens(texts).tokens
+    alone = [encoder.encode_tokens([text]).tokens[0] for text in texts]
 
     assert [len(tokens) > 0 for tokens in together] == [True, True, False, True]
     for one, other in zip(together, alone, strict=True):
@@ -121,6 +121,6 @@ def test_every_token_of_a_long_text_has_a_vector(encoder: SentenceEncoder) -> No
     text = "Momentum helps. 动量有用。 " * 200
     (counted,) = encoder.token_counts([text])
 
-    _, (tokens,) = encoder.encode_tokens([text])
+    (tokens,) = encoder.encode_tokens([text]).tokens
 
     assert len(tokens) >= counted - encoder.token_counts(["a"])[0]
