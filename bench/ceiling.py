@@ -34,13 +34,13 @@ def record(file: Path, count: int) -> None:
     """Grade answers and write down what reached the graph for each."""
     from torch.nn.modules.module import register_module_forward_pre_hook
 
+    from service.assembly import load_grader
+    from service.config import Settings
     from service.domain import Answer
-    from service.encoder import load_encoder
-    from service.grader import Grader, load_calibration
     from service.onnx_module import OnnxTransformer
     from service.seeding import read_question
 
-    grader = Grader(load_encoder(None), load_calibration(None))
+    grader = load_grader(Settings())
     question = read_question(MODEL.parents[1] / "seed" / f"{QUESTION}.yaml")
     prepared = grader.prepare(question)
     arrays: dict[str, NDArray[np.int64]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,14 @@ from evaluation.adapt import learning_curve
 from evaluation.bank import SAMPLES, bank_cases, elsewhere_cases, reference_cases, sample_cases
 from evaluation.data import Row, load
 from evaluation.fit import best_alternative, fit
-from evaluation.measured import Floats, Measurements, VectorTable, case_of_row, measure_cases
+from evaluation.measured import (
+    Floats,
+    Measurements,
+    VectorTable,
+    VerdictTable,
+    case_of_row,
+    measure_cases,
+)
 from evaluation.recipe import (
     FOLDS,
     background,
@@ -28,7 +35,7 @@ from evaluation.recipe import (
 )
 from service.domain import Language, Question
 from service.grader.calibration import calibration_from_dict
-from service.grader.core import Encoder
+from service.grader.core import Encoder, Verifier
 from service.grader.language import detect
 from service.grader.signals import SIGNALS, Background
 
@@ -41,15 +48,27 @@ class Study:
     """The graded answers; they are the first cases of `data`, in this order."""
     data: Measurements
     background: Background
+    verifier: Verifier | None
 
 
 def study(
-    folder: Path, questions: Sequence[Question], encoder: Encoder, cache: Path | None = None
+    folder: Path,
+    questions: Sequence[Question],
+    encoder: Encoder,
+    cache: Path | None = None,
+    verifier: Verifier | None = None,
+    seen: Set[str] = frozenset(),
 ) -> Study:
-    """Read, embed and measure everything that is fitted on or evaluated."""
-    rows = load(folder)
+    """Read, embed and measure everything that is fitted on or evaluated.
+
+    Args:
+        seen: groups of questions to leave out, because a verifier was trained on them.
+    """
+    rows = [row for row in load(folder) if row.group not in seen]
+    questions = [q for q in questions if f"bank/{q.slug}" not in seen]
     mean = background(encoder)
     table = VectorTable(encoder, mean, cache)
+    verdicts = VerdictTable(verifier, encoder, cache) if verifier else None
     cases = [case_of_row(row) for row in rows]
     made = [
         *bank_cases(questions),
@@ -58,8 +77,8 @@ def study(
         *elsewhere_cases(rows),
     ]
     references = [row.references for row in rows] + [(case.answer,) for case in made]
-    data = measure_cases([*cases, *made], table, mean, references)
-    return Study(rows=tuple(rows), data=data, background=mean)
+    data = measure_cases([*cases, *made], table, mean, references, verdicts)
+    return Study(rows=tuple(rows), data=data, background=mean, verifier=verifier)
 
 
 def fit_calibration(found: Study, encoder: Encoder) -> dict[str, Any]:
@@ -76,6 +95,7 @@ def fit_calibration(found: Study, encoder: Encoder) -> dict[str, Any]:
         error,
         found.background,
         encoder,
+        found.verifier,
         rows=int(use[: len(found.rows)].sum()),
         questions=len({row.group for row in found.rows}),
     )
@@ -101,7 +121,14 @@ def own_marks(found: Study, encoder: Encoder) -> Mapping[str, Mapping[int, tuple
         error = expected_error(data, crossed, thresholds, others)
         base = calibration_from_dict(
             calibration_data(
-                model, thresholds, error, found.background, encoder, rows=0, questions=0
+                model,
+                thresholds,
+                error,
+                found.background,
+                encoder,
+                found.verifier,
+                rows=0,
+                questions=0,
             )
         )
         part = data.only(names == name)

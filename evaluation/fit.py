@@ -56,8 +56,16 @@ CREDIT_SIGNS: Mapping[str, int] = {
     "numbers_missing": -1,
     "terms_met": 1,
     "shorter": -1,
+    "agrees": 1,
+    "contradicts": -1,
 }
-CONTRADICTION_SIGNS: Mapping[str, int] = {"rival": 1, "denial": 1, "accord": -1}
+CONTRADICTION_SIGNS: Mapping[str, int] = {
+    "rival": 1,
+    "denial": 1,
+    "accord": -1,
+    "agrees": -1,
+    "contradicts": 1,
+}
 
 
 Bounds = list[tuple[float | None, float | None]]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from evaluation.data import Row
 from service.domain import Question
 from service.grader.calibration import background_to_dict
-from service.grader.core import Encoder
+from service.grader.core import Encoder, Verifier, ask, to_ask, told
 from service.grader.marking import shares
 from service.grader.reading import Reading, read
 from service.grader.references import question_from_references
@@ -37,6 +37,7 @@ from service.grader.units import normalise
 
 Floats = NDArray[np.float64]
 CHUNK = 512
+PAIRS = 2048
 SAVE_EVERY = 10
 """Chunks between two writes of the file, so that an interrupted run loses a minute at most."""
 
@@ -65,7 +66,8 @@ class VectorTable:
         new = sorted({text for text in texts if _key(text) not in self._rows}, key=len)
         for start in range(0, len(new), CHUNK):
             part = new[start : start + CHUNK]
-            said = embedded(part, *self._encoder.encode_tokens(part), self._background)
+            vectors, tokens, _ = self._encoder.encode_tokens(part)
+            said = embedded(part, vectors, tokens, self._background)
             pairs = zip(said.vectors, said.tokens, strict=True)
             self._rows.update(zip(map(_key, part), pairs, strict=True))
             done = min(start + CHUNK, len(new))
@@ -96,6 +98,58 @@ class VectorTable:
                 tokens=np.concatenate(tokens),
                 counts=np.array([len(values) for values in tokens]),
             )
+
+
+class VerdictTable:
+    """What the verifier says of pairs of texts, read once and kept in a file."""
+
+    def __init__(self, verifier: Verifier, encoder: Encoder, folder: Path | None) -> None:
+        self._verifier = verifier
+        self._encoder = encoder
+        self._rows: dict[str, tuple[float, float]] = {}
+        self._file = folder / f"verdicts-{verifier.revision}.npz" if folder else None
+        if self._file and self._file.is_file():
+            with np.load(self._file) as kept:
+                self._rows = dict(
+                    zip(kept["keys"].tolist(), map(tuple, kept["said"].tolist()), strict=True)
+                )
+
+    def learn(self, pairs: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+        """Read what is not known yet, with progress, and keep it.
+
+        Args:
+            pairs: a statement, and the units of an answer's window.
+        """
+        new = [pair for pair in dict.fromkeys(pairs) if _pair_key(pair) not in self._rows]
+        for start in range(0, len(new), PAIRS):
+            part = new[start : start + PAIRS]
+            texts = sorted({text for one, units in part for text in (one, *units)}, key=len)
+            states = dict(zip(texts, self._encoder.encode_tokens(texts)[2], strict=True))
+            said = ask(
+                self._verifier,
+                [(states[one], np.concatenate([states[u] for u in units])) for one, units in part],
+            )
+            self._rows.update(zip(map(_pair_key, part), map(tuple, said.tolist()), strict=True))
+            done = min(start + PAIRS, len(new))
+            print(f"\rverifying {done}/{len(new)}", end="", file=sys.stderr, flush=True)
+            if done == len(new) or start % (SAVE_EVERY * PAIRS) == 0:
+                self._save()
+        if new:
+            print(file=sys.stderr)
+
+    def __getitem__(self, pairs: Sequence[tuple[str, tuple[str, ...]]]) -> Floats:
+        """(n, 2): agreement and contradiction."""
+        return np.array([self._rows[_pair_key(pair)] for pair in pairs]).reshape(-1, 2)
+
+    def _save(self) -> None:
+        if self._file:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            said = np.array(list(self._rows.values()), dtype=np.float32)
+            np.savez(self._file, keys=np.array(list(self._rows)), said=said)
+
+
+def _pair_key(pair: tuple[str, tuple[str, ...]]) -> str:
+    return _key("\0".join([pair[0], *pair[1]]))
 
 
 def _key(text: str) -> str:
@@ -176,10 +230,12 @@ def measure_cases(
     table: VectorTable,
     background: Background,
     references: Sequence[Sequence[str]] | None = None,
+    verdicts: VerdictTable | None = None,
 ) -> Measurements:
     """Signals of every case.
 
     Args:
+        verdicts: what the verifier says; None: graded without one.
         references: whole reference answers of each case, for the plain cosine; None: not wanted.
     """
     readings = [read(case.answer, tuple(case.question.prompt.values())) for case in cases]
@@ -192,7 +248,8 @@ def measure_cases(
     number = -1
     last: tuple[int, str] | None = None
     measured: list[Measured] = []
-    for index, (case, reading) in enumerate(zip(cases, readings, strict=True)):
+    said_by_case: list[list[Measured]] = []
+    for case, reading in zip(cases, readings, strict=True):
         key = id(case.question)
         prepared = prepared_by_question.get(key)
         if prepared is None:
@@ -203,6 +260,13 @@ def measure_cases(
             said = table[[reading.units[unit].text for unit in reading.kept]]
             measured = measure(prepared, reading, said, background)
             last = (key, case.answer)
+        said_by_case.append(measured)
+    prepared_by_case = [prepared_by_question[id(case.question)] for case in cases]
+    if verdicts is not None:
+        said_by_case = _verified(prepared_by_case, readings, said_by_case, verdicts)
+    for index, (case, prepared, measured) in enumerate(
+        zip(cases, prepared_by_case, said_by_case, strict=True)
+    ):
         for items, worth in _asked(case, prepared):
             number += 1
             values += [measured[item].values for item in items]
@@ -217,6 +281,38 @@ def measure_cases(
         share=np.array(share),
         plain=_plain_cosines(cases, table, references),
     )
+
+
+def _verified(
+    prepared: Sequence[PreparedQuestion],
+    readings: Sequence[Reading],
+    measured: Sequence[list[Measured]],
+    verdicts: VerdictTable,
+) -> list[list[Measured]]:
+    """The measurements of every case with what the verifier says.
+
+    Cases that ask about several points of one answer share its measurements, before and after.
+    """
+    once = {
+        id(found): (question, reading, found)
+        for question, reading, found in zip(prepared, readings, measured, strict=True)
+    }
+    asked = {key: to_ask(*case) for key, case in once.items()}
+    pairs = {
+        key: [
+            (
+                question.phrased[one.statement].text,
+                tuple(reading.units[reading.kept[unit]].text for unit in one.units),
+            )
+            for one in asked[key]
+        ]
+        for key, (question, reading, _) in once.items()
+    }
+    verdicts.learn(pair for part in pairs.values() for pair in part)
+    after = {
+        key: told(found, asked[key], verdicts[pairs[key]]) for key, (_, _, found) in once.items()
+    }
+    return [after[id(found)] for found in measured]
 
 
 def _asked(

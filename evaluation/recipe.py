@@ -22,7 +22,7 @@ from evaluation.measured import Case, Floats, Measurements
 from evaluation.metrics import macro_f1
 from service.domain import Language
 from service.grader.calibration import FORMAT, Thresholds, background_to_dict
-from service.grader.core import Encoder
+from service.grader.core import Encoder, Verifier
 from service.grader.language import detect
 from service.grader.signals import SIGNALS, Background, Vectors
 from service.grader.units import normalise
@@ -53,7 +53,7 @@ def background(encoder: Encoder) -> Background:
     """
     lines = SAMPLE.read_text("utf-8").splitlines()
     texts = [normalise(line) for line in lines if line and not line.startswith("# ")]
-    vectors, tokens = encoder.encode_tokens(texts)
+    vectors, tokens, _ = encoder.encode_tokens(texts)
     languages = [detect(text) for text in texts]
     mean, token_mean = {}, {}
     for language in Language:
@@ -279,6 +279,7 @@ def calibration_data(
     error: ExpectedError,
     mean: Background,
     encoder: Encoder,
+    verifier: Verifier | None,
     rows: int,
     questions: int,
 ) -> dict[str, Any]:
@@ -286,6 +287,7 @@ def calibration_data(
     return {
         "format": FORMAT,
         "encoder": {"name": encoder.name, "revision": encoder.revision},
+        "verifier": {"name": verifier.name, "revision": verifier.revision} if verifier else None,
         "credit": _logistic(model, "credit"),
         "contradiction": _logistic(model, "contradiction"),
         "centre": _named(model.credit.centre),

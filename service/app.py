@@ -14,6 +14,7 @@ from service.api.context import EXTENSION, Parts
 from service.api.loading import LoadingGrader, Roll
 from service.api.metrics import Metrics
 from service.api.routes import BLUEPRINTS
+from service.assembly import load_grader
 from service.config import Settings, served_database
 from service.content import Limits
 from service.errors import PointmarkError
@@ -68,20 +69,6 @@ def create_app(
     problems.register(app)
     observing.register(app)
     return app
-
-
-def load_grader(settings: Settings) -> Grader:
-    """The encoder and the calibration that the settings name; takes seconds.
-
-    Raises:
-        EncoderNotFound, EncoderMismatch: saying what was looked for, or what does not belong
-            together.
-    """
-    from service.encoder import load_encoder
-    from service.grader import Grader, load_calibration
-
-    encoder = load_encoder(settings.encoder, threads=settings.encoder_threads)
-    return Grader(encoder, load_calibration(settings.calibration))
 
 
 def start_loading(

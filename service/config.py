@@ -73,8 +73,10 @@ class Settings:
     """If set, the first admin key; else one is made and printed once."""
     encoder: str | None = None
     """Hugging Face id or local folder; None: the bundled model."""
+    verifier: str | None = None
+    """Folder of a verifier, or "bundled"; None: the encoder alone."""
     calibration: Path | None = None
-    """Calibration file; None: the shipped one for the bundled model."""
+    """Calibration file; None: the shipped one for the bundled models."""
     workers: int = 2
     threads: int = 4
     """Request threads of each worker."""
@@ -109,6 +111,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "port": _port,
     "admin_key": _text,
     "encoder": _text,
+    "verifier": _text,
     "calibration": _path,
     "workers": _positive,
     "threads": _positive,

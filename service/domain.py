@@ -264,6 +264,9 @@ class Provenance:
     grader: str
     encoder: str
     encoder_revision: str
+    verifier: str | None
+    """None: graded by the encoder alone."""
+    verifier_revision: str | None
     calibration: str
     thresholds: Mapping[str, float]
     elapsed_ms: float

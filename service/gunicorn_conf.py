@@ -71,13 +71,13 @@ _log = logging.getLogger("pointmark")
 
 def on_starting(server: Any) -> None:
     """In the master, before anything else: refuse to start what cannot work."""
+    from service.assembly import calibration_of
     from service.encoder import BUNDLED, check_encoder
-    from service.grader import load_calibration
 
     try:
         served_database(_settings)
         revision = check_encoder(_settings.encoder)
-        calibration = load_calibration(_settings.calibration)
+        calibration = calibration_of(_settings)
         if revision is not None:
             calibration.require_encoder(_settings.encoder or BUNDLED, revision)
     except PointmarkError as fault:

@@ -328,6 +328,9 @@ class GradeRow(Base):
     grader: Mapped[str]
     encoder: Mapped[str]
     encoder_revision: Mapped[str]
+    verifier: Mapped[str | None]
+    """NULL: graded by the encoder alone."""
+    verifier_revision: Mapped[str | None]
     calibration: Mapped[str]
     thresholds: Mapped[dict[str, Any]] = mapped_column(JSONB())
     elapsed_ms: Mapped[float]

@@ -115,6 +115,8 @@ class StandInGrader:
                 grader="stand-in",
                 encoder="stand-in",
                 encoder_revision=self.encoder_revision,
+                verifier=None,
+                verifier_revision=None,
                 calibration="none",
                 thresholds={"covered": 0.5, "partial": 0.3},
                 elapsed_ms=1.5,

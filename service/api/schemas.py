@@ -429,6 +429,8 @@ class ProvenanceOut(TypedDict):
     grader: str
     encoder: str
     encoder_revision: str
+    verifier: str | None
+    verifier_revision: str | None
     calibration: str
     thresholds: dict[str, float]
     elapsed_ms: float

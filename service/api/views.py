@@ -100,6 +100,8 @@ def grade(found: Grade, *, masked: bool = False) -> Data:
             "grader": found.provenance.grader,
             "encoder": found.provenance.encoder,
             "encoder_revision": found.provenance.encoder_revision,
+            "verifier": found.provenance.verifier,
+            "verifier_revision": found.provenance.verifier_revision,
             "calibration": found.provenance.calibration,
             "thresholds": dict(found.provenance.thresholds),
             "elapsed_ms": found.provenance.elapsed_ms,

@@ -54,6 +54,11 @@ questions_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Show how often the verdicts on the cases of this file are right; needs no data.",
 )
+@click.option(
+    "--unseen",
+    is_flag=True,
+    help="Without a verifier: leave out what the bundled one was trained on, to compare with it.",
+)
 @as_json
 @told
 def evaluate(
@@ -63,6 +68,7 @@ def evaluate(
     own_marks: bool,
     ablation: bool,
     hard_cases: Path | None,
+    unseen: bool,
     as_json: bool,
 ) -> None:
     """Measure agreement with people, on questions the calibration was not fitted on.
@@ -73,16 +79,14 @@ def evaluate(
     from evaluation import evaluate as evaluation
     from evaluation import figures
     from evaluation.report import write_report
-    from service.grader import Grader
-    from service.grader.calibration import load_calibration
+    from service.assembly import load_grader
 
     settings = read_settings()
-    encoder = _encoder(settings)
     if hard_cases is not None:
-        grader = Grader(encoder, load_calibration(settings.calibration))
-        _show_hard_cases(grader, hard_cases, questions, as_json=as_json)
+        _show_hard_cases(load_grader(settings), hard_cases, questions, as_json=as_json)
         return
-    study = _study(data, questions, encoder, settings)
+    encoder = _encoder(settings)
+    study = _study(data, questions, encoder, settings, unseen=unseen)
     if own_marks:
         curves = evaluation.own_marks(study, encoder)
         click.echo(json.dumps(curves) if as_json else figures.own_marks_table(curves))
@@ -100,7 +104,7 @@ def evaluate(
         samples = figures.samples_table(evaluation.sample_figures(study))
         click.echo(f"\nSample answers of the questions, marked by their authors:\n\n{samples}")
     if report is not None:
-        grader = Grader(encoder, load_calibration(settings.calibration))
+        grader = load_grader(settings)
         say(f"report written to {write_report(report, marks, found, grader)}")
 
 
@@ -165,25 +169,28 @@ def _fit_marks(
     import numpy as np
 
     from evaluation import adapt
-    from evaluation.measured import VectorTable, measure_cases
+    from evaluation.measured import VectorTable, VerdictTable, measure_cases
+    from service.assembly import calibration_of, calibration_path, load_verifier_for
     from service.cli.marks import read_marks
-    from service.grader.calibration import SHIPPED, load_calibration
     from service.seeding import read_folder
 
     known = {content.slug: content for content in read_folder(folder)}
     cases = read_marks(path, known, settings, only=question)
-    current = load_calibration(settings.calibration)
+    current = calibration_of(settings)
     base = current if question is None else current.of(question)
     encoder = _encoder(settings)
     current.require_encoder(encoder.name, encoder.revision)
     table = VectorTable(encoder, current.background, settings.home / "evaluation")
-    measured = measure_cases(cases, table, current.background)
+    verifier = load_verifier_for(settings, encoder)
+    current.require_verifier(verifier.revision if verifier else None)
+    verdicts = VerdictTable(verifier, encoder, settings.home / "evaluation") if verifier else None
+    measured = measure_cases(cases, table, current.background, verdicts=verdicts)
     found = adapt.compare(base, measured)
     written = None
     if found.better or force:
         everything = np.ones(len(measured.values), dtype=bool)
         model = adapt.adapted(base, measured, everything)
-        content = json.loads((settings.calibration or SHIPPED).read_text("utf-8"))
+        content = json.loads(calibration_path(settings).read_text("utf-8"))
         written = _write(output, adapt.with_model(content, model, question, len(cases)))
     if as_json:
         click.echo(json.dumps(_summary(found, base.identity, written, output)))
@@ -258,12 +265,30 @@ def _show_hard_cases(grader: Grader, path: Path, folder: Path, *, as_json: bool)
 
 
 def _study(
-    data: Path | None, questions: Path, encoder: SentenceEncoder, settings: Settings
+    data: Path | None,
+    questions: Path,
+    encoder: SentenceEncoder,
+    settings: Settings,
+    *,
+    unseen: bool = False,
 ) -> Study:
+    """Everything measured; what a verifier was trained on is left out if it has a part in it."""
     from evaluation.data import data_folder
     from evaluation.evaluate import study
+    from service.assembly import load_verifier_for
     from service.seeding import read_folder
+    from service.verifier import bundled_folder, read_config
 
     folder = data_folder(data)
     say(f"reading graded answers from {folder}")
-    return study(folder, read_folder(questions), encoder, settings.home / "evaluation")
+    verifier = load_verifier_for(settings, encoder)
+    seen: frozenset[str] = frozenset()
+    if verifier is not None:
+        seen = frozenset(verifier.config.trained_on)
+    elif unseen:
+        seen = frozenset(read_config(bundled_folder()).trained_on)
+    if seen:
+        say(f"leaving out {len(seen)} questions that the verifier was trained on")
+    return study(
+        folder, read_folder(questions), encoder, settings.home / "evaluation", verifier, seen
+    )

@@ -278,6 +278,7 @@ def _encoder(settings: Settings) -> Finding:
     return Finding(
         name="encoder",
         state=State.OK,
-        detail=f"{grader.encoder_name} ({grader.encoder_revision[:12]}) with calibration "
-        f"{grader.calibration_id}, loaded in {time.monotonic() - begun:.1f} s",
+        detail=f"{grader.encoder_name} ({grader.encoder_revision[:12]}) with "
+        f"{grader.verifier_name or 'no verifier'} and calibration {grader.calibration_id}, "
+        f"loaded in {time.monotonic() - begun:.1f} s",
     )

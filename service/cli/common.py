@@ -132,8 +132,6 @@ def opened_store(settings: Settings | None = None) -> Iterator[Store]:
 
 def loaded_grader(settings: Settings) -> Grader:
     """The encoder and the calibration that the settings name."""
-    from service.encoder import load_encoder
-    from service.grader import Grader, load_calibration
+    from service.assembly import load_grader
 
-    encoder = load_encoder(settings.encoder, threads=settings.encoder_threads)
-    return Grader(encoder, load_calibration(settings.calibration))
+    return load_grader(settings)

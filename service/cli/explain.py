@@ -66,7 +66,8 @@ def _quoted(evidence: Sequence[Mapping[str, Any]]) -> str:
 def _provenance(provenance: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"graded by {provenance['grader']}, encoder {provenance['encoder']} "
-        f"({str(provenance['encoder_revision'])[:12]}), calibration {provenance['calibration']}, "
+        f"({str(provenance['encoder_revision'])[:12]}), "
+        f"verifier {provenance['verifier'] or 'none'}, calibration {provenance['calibration']}, "
         f"{provenance['elapsed_ms']:.0f} ms"
     )
     thresholds = provenance.get("thresholds") or {}

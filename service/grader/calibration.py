@@ -23,7 +23,8 @@ from service.errors import EncoderMismatch
 from service.grader.signals import SIGNALS, Background, Vectors
 
 SHIPPED = Path(__file__).parent / "calibration.json"
-FORMAT = 2
+SHIPPED_WITH_VERIFIER = Path(__file__).parent / "calibration-with-verifier.json"
+FORMAT = 3
 _SIMILARITY = list(SIGNALS).index("similarity")
 
 
@@ -65,6 +66,8 @@ class Calibration:
 
     encoder: str
     encoder_revision: str
+    verifier_revision: str | None
+    """None: fitted to grade without a verifier."""
     background: Background
     centre: Mapping[str, float]
     """Mean of each signal over the fitting data: an effect is counted from an average answer."""
@@ -138,6 +141,23 @@ class Calibration:
                 "fit one for it with `pointmark fit` and name it in POINTMARK_CALIBRATION"
             )
 
+    def require_verifier(self, revision: str | None) -> None:
+        """Refuse a verifier this calibration was not fitted with, or the lack of one.
+
+        Raises:
+            EncoderMismatch: naming both.
+        """
+        if revision != self.verifier_revision:
+            raise EncoderMismatch(
+                f"the calibration {self.identity} was fitted with "
+                f"{_verifier(self.verifier_revision)}, but {_verifier(revision)} is loaded; set "
+                "POINTMARK_VERIFIER to go with it, or fit one with `pointmark fit`"
+            )
+
+
+def _verifier(revision: str | None) -> str:
+    return f"verifier {revision}" if revision else "no verifier"
+
 
 def load_calibration(path: Path | None = None) -> Calibration:
     """Read a calibration file; None reads the shipped one.
@@ -176,6 +196,7 @@ def _one_from_dict(data: Mapping[str, Any]) -> Calibration:
     return Calibration(
         encoder=data["encoder"]["name"],
         encoder_revision=data["encoder"]["revision"],
+        verifier_revision=data["verifier"]["revision"] if data["verifier"] else None,
         background=background_from_dict(data["background"]),
         centre=data["centre"],
         scale=data["scale"],

@@ -35,17 +35,23 @@ from service.grader.language import detect
 from service.grader.marking import credit_of, spread, total, verdict_of
 from service.grader.reading import Reading, read
 from service.grader.signals import (
+    CONTRADICTS,
     SIGNALS,
     Embedded,
     Measured,
     PreparedQuestion,
+    States,
     Vectors,
     embedded,
+    heard,
     measure,
     prepare,
     question_texts,
+    statement_row,
 )
 
+STRETCH = 192
+"""Tokens of an answer that the verifier reads at once; a longer sentence is read in parts."""
 _DENIAL = list(SIGNALS).index("denial")
 GRADER_VERSION = f"pointmark-{__version__}"
 # Flags that ask for a person. Repetition and copying are dealt with by leaving them out.
@@ -66,11 +72,22 @@ class Encoder(Protocol):
     revision: str
     dimension: int
 
-    def encode_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
-        """(n, dimension), unit length, zeros for empty text; and (tokens, dimension) of each."""
+    def encode_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors], list[States]]:
+        """(n, dimension), unit length, zeros for empty text; and (tokens, dimension) of each: of
+        the tokens, and of what a verifier reads."""
 
     def unknown_share(self, text: str) -> float:
         """Share of the text that the encoder has no token for, 0 to 1."""
+
+
+class Verifier(Protocol):
+    """What the grader needs of a model that reads two texts together."""
+
+    name: str
+    revision: str
+
+    def read(self, pairs: Sequence[tuple[States, States]]) -> NDArray[np.float64]:
+        """(n, 3): probabilities that the answer agrees with the point, contradicts it, neither."""
 
 
 @dataclass(frozen=True)
@@ -86,23 +103,28 @@ class Marked:
 
 
 class Grader:
-    """An encoder and a calibration that belong together. Safe to use from several threads."""
+    """An encoder, a calibration and a verifier that belong together. Safe between threads."""
 
-    def __init__(self, encoder: Encoder, calibration: Calibration) -> None:
-        """Raises: EncoderMismatch if the calibration was fitted on another encoder."""
+    def __init__(
+        self, encoder: Encoder, calibration: Calibration, verifier: Verifier | None = None
+    ) -> None:
+        """Raises: EncoderMismatch if the calibration was fitted on another encoder or verifier."""
         calibration.require_encoder(encoder.name, encoder.revision)
+        calibration.require_verifier(verifier.revision if verifier else None)
         self._encoder = encoder
         self._calibration = calibration
+        self._verifier = verifier
         self.encoder_name = encoder.name
         self.encoder_revision = encoder.revision
+        self.verifier_name = verifier.name if verifier else None
         self.calibration_id = calibration.identity
 
     def prepare(
         self, question: Question, alternatives: Sequence[Sequence[str]] | None = None
     ) -> PreparedQuestion:
         """Embed a question once, to mark any number of answers to it."""
-        said = self._embed(question_texts(question))
-        return prepare(question, said, self._calibration.background, alternatives)
+        said, states = self._embed(question_texts(question))
+        return prepare(question, said, self._calibration.background, alternatives, states)
 
     def grade(
         self, prepared: PreparedQuestion, answer: Answer, *, version_id: str | None = None
@@ -113,45 +135,59 @@ class Grader:
     def grade_many(
         self, items: Sequence[tuple[PreparedQuestion, Answer, str | None]]
     ) -> list[Marked]:
-        """Mark answers to any questions with one call of the encoder.
+        """Mark answers to any questions with one call of the encoder and one of the verifier.
 
-        Neighbours in the batch don't change a grade: each text's vector is its own.
+        Neighbours in the batch don't change a grade: each text is read on its own.
         """
         started = time.perf_counter()
         readings = [read(answer.text, prepared.prompts) for prepared, answer, _ in items]
         texts = [[reading.units[unit].text for unit in reading.kept] for reading in readings]
-        said = self._embed([text for part in texts for text in part])
+        said, states = self._embed([text for part in texts for text in part])
         ends = [0, *itertools.accumulate(map(len, texts))]
-        parts = [said.part(start, end) for start, end in itertools.pairwise(ends)]
+        works = [
+            Work(
+                prepared=prepared,
+                reading=reading,
+                said=said.part(start, end),
+                states=states[start:end],
+                measured=measure(
+                    prepared, reading, said.part(start, end), self._calibration.background
+                ),
+            )
+            for (prepared, _, _), reading, (start, end) in zip(
+                items, readings, itertools.pairwise(ends), strict=True
+            )
+        ]
+        if self._verifier is not None:
+            works = consult(self._verifier, works)
         elapsed_ms = 1000.0 * (time.perf_counter() - started) / max(1, len(items))
         return [
-            self._mark(*item, reading, part, elapsed_ms)
-            for item, reading, part in zip(items, readings, parts, strict=True)
+            self._mark(work, answer, version_id, elapsed_ms)
+            for work, (_, answer, version_id) in zip(works, items, strict=True)
         ]
 
-    def _embed(self, texts: Sequence[str]) -> Embedded:
-        return embedded(texts, *self._encoder.encode_tokens(texts), self._calibration.background)
+    def _embed(self, texts: Sequence[str]) -> tuple[Embedded, list[States]]:
+        vectors, tokens, states = self._encoder.encode_tokens(texts)
+        kept = states if self._verifier is not None else []
+        return embedded(texts, vectors, tokens, self._calibration.background), kept
 
     def _mark(
-        self,
-        prepared: PreparedQuestion,
-        answer: Answer,
-        version_id: str | None,
-        reading: Reading,
-        said: Embedded,
-        embedding_ms: float,
+        self, work: Work, answer: Answer, version_id: str | None, reading_ms: float
     ) -> Marked:
         started = time.perf_counter()
+        prepared, reading = work.prepared, work.reading
         language = answer.language or detect(answer.text)
         calibration = self._calibration.of(prepared.question.slug)
-        opinion = judge(prepared, reading, said, calibration)
+        opinion = judge(prepared, reading, work.measured, calibration)
         unknown_share = self._encoder.unknown_share(answer.text)
-        elapsed_ms = embedding_ms + 1000.0 * (time.perf_counter() - started)
+        elapsed_ms = reading_ms + 1000.0 * (time.perf_counter() - started)
         provenance = Provenance(
             question_version=version_id,
             grader=GRADER_VERSION,
             encoder=self.encoder_name,
             encoder_revision=self.encoder_revision,
+            verifier=self.verifier_name,
+            verifier_revision=self._verifier.revision if self._verifier else None,
             calibration=calibration.identity,
             thresholds=asdict(calibration.thresholds),
             elapsed_ms=round(elapsed_ms, 2),
@@ -167,9 +203,108 @@ class Grader:
                 provenance=provenance,
             ),
             language=language,
-            said=said,
+            said=work.said,
             spans=tuple((reading.units[u].start, reading.units[u].end) for u in reading.kept),
         )
+
+
+@dataclass(frozen=True)
+class Work:
+    """An answer on its way to a grade."""
+
+    prepared: PreparedQuestion
+    reading: Reading
+    said: Embedded
+    states: Sequence[States]
+    """Of the kept units, if a verifier is to read them."""
+    measured: list[Measured]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One stretch of an answer that a verifier is to read with one item."""
+
+    item: int
+    window: int
+    statement: int
+    """Row of `PreparedQuestion.phrased`."""
+    units: tuple[int, ...]
+    """Rows among the kept units."""
+
+
+def to_ask(
+    prepared: PreparedQuestion, reading: Reading, measured: Sequence[Measured]
+) -> list[Asked]:
+    """What a verifier is asked about an answer."""
+    row = {unit: index for index, unit in enumerate(reading.kept)}
+    asked = []
+    for item, found in enumerate(measured):
+        for index in found.near:
+            window = reading.windows[index]
+            asked.append(
+                Asked(
+                    item=item,
+                    window=index,
+                    statement=statement_row(prepared, item, detect(window.text)),
+                    units=tuple(row[u] for u in reading.kept if window.first <= u <= window.last),
+                )
+            )
+    return asked
+
+
+def consult(verifier: Verifier, works: Sequence[Work]) -> list[Work]:
+    """Let the verifier read what the vectors found to be near, all answers in one call."""
+    asked = [to_ask(work.prepared, work.reading, work.measured) for work in works]
+    pairs = [
+        (
+            work.prepared.states[one.statement],
+            np.concatenate([work.states[unit] for unit in one.units]),
+        )
+        for work, part in zip(works, asked, strict=True)
+        for one in part
+    ]
+    said = ask(verifier, pairs)
+    ends = [0, *itertools.accumulate(map(len, asked))]
+    return [
+        replace(work, measured=told(work.measured, part, said[start:end]))
+        for work, part, (start, end) in zip(works, asked, itertools.pairwise(ends), strict=True)
+    ]
+
+
+def ask(verifier: Verifier, pairs: Sequence[tuple[States, States]]) -> NDArray[np.float64]:
+    """(n, 2): the highest probabilities of agreement and of contradiction over each answer."""
+    cut = [
+        (index, (point, answer[start : start + STRETCH]))
+        for index, (point, answer) in enumerate(pairs)
+        for start in range(0, len(answer), STRETCH)
+    ]
+    found = np.zeros((len(pairs), 2))
+    if cut:
+        np.maximum.at(
+            found, [index for index, _ in cut], verifier.read([pair for _, pair in cut])[:, :2]
+        )
+    return found
+
+
+def told(
+    measured: Sequence[Measured], asked: Sequence[Asked], said: NDArray[np.float64]
+) -> list[Measured]:
+    """The measurements with the strongest of what the verifier said of each item.
+
+    Args:
+        said: (len(asked), 2), as `ask` gives it.
+    """
+    found = list(measured)
+    for item in {one.item for one in asked}:
+        rows = [row for row, one in enumerate(asked) if one.item == item]
+        best = max(rows, key=lambda row: said[row, 0])
+        found[item] = heard(
+            found[item],
+            window=asked[best].window,
+            agrees=float(said[best, 0]),
+            contradicts=float(said[rows, 1].max()),
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -184,10 +319,12 @@ class Opinion:
 
 
 def judge(
-    prepared: PreparedQuestion, reading: Reading, said: Embedded, calibration: Calibration
+    prepared: PreparedQuestion,
+    reading: Reading,
+    measured: list[Measured],
+    calibration: Calibration,
 ) -> Opinion:
-    """Measure an answer and apply the calibration."""
-    measured = measure(prepared, reading, said, calibration.background)
+    """Apply the calibration to an answer's signals."""
     values = np.stack([item.values for item in measured])
     credit = calibration.credit_probability(values)
     contradiction = calibration.contradiction_probability(values)
@@ -245,13 +382,15 @@ def _substantiated(prepared: PreparedQuestion, opinion: Opinion, seen: Set[str])
     """The opinion without contradictions that nothing in the answer can be shown for.
 
     Where an author wrote down what contradicts a point, being near to that is not enough: either
-    one of these misconceptions is reported, or the wording denies the point.
+    one of these misconceptions is reported, or the wording denies the point, or the verifier read
+    the opposite.
     """
     contradiction = opinion.contradiction.copy()
     for index, point in enumerate(prepared.question.points):
         written = {m.key for m in prepared.question.misconceptions if m.contradicts == point.key}
-        denial = opinion.measured[index].values[_DENIAL]
-        if written and not written & seen and denial == 0.0:
+        values = opinion.measured[index].values
+        shown = values[_DENIAL] > 0.0 or values[CONTRADICTS] > 0.0
+        if written and not written & seen and not shown:
             contradiction[index] = 0.0
     return replace(opinion, contradiction=contradiction)
 

@@ -22,6 +22,7 @@ from service.grader.units import normalise, size
 
 Vectors = NDArray[np.float32]
 Tokens = NDArray[np.int8]
+States = NDArray[np.float16]
 
 SIGNALS: Mapping[str, str] = {
     "similarity": "best cosine between a window of the answer and a phrasing of the point",
@@ -38,8 +39,11 @@ SIGNALS: Mapping[str, str] = {
     "numbers_missing": "share of the phrasing's numbers that the window lacks",
     "terms_met": "the window holds a term named for the point",
     "shorter": "how much shorter the window is than the phrasing, in doublings",
+    "agrees": "log-odds that a window says what the point says, by the verifier",
+    "contradicts": "log-odds that a window cannot be true if the point is, by the verifier",
 }
 """Name of each signal to what it measures, in the order of the columns of `Measured.values`."""
+AGREES, CONTRADICTS = (list(SIGNALS).index(name) for name in ("agrees", "contradicts"))
 
 
 # What a cosine between two languages is worth within one. Wordings of the same point in our bank
@@ -47,6 +51,16 @@ SIGNALS: Mapping[str, str] = {
 ACROSS_LANGUAGES = 1.2
 
 
+# The verifier's log-odds are cut off here: beyond it is sure, and a sum of signals should not hang
+# on how sure.
+SUREST = 5.0
+# What stands for the verifier's opinion of a pair that it was not asked about, because the two have
+# nothing to do with each other: neither.
+UNASKED = -4.0
+
+
+# A verifier is not asked about a window less similar than this to an item.
+WORTH_READING = 0.15
 # A sentence joins its neighbour as evidence only from this similarity on: nine of ten sentences
 # about something else stay below it for every point of our questions.
 NEIGHBOUR = 0.3
@@ -149,6 +163,10 @@ class PreparedQuestion:
     """For each of `phrased`, (tokens, k)."""
     columns: tuple[NDArray[np.intp], ...]
     """For each point, then each misconception, its rows in `vectors`."""
+    statements: frozenset[int]
+    """Rows of `phrased` that are statements: what a verifier reads."""
+    states: Mapping[int, States]
+    """Of these rows, if there is a verifier."""
     prompt_vectors: Vectors
     """(languages of the prompt, d), background removed."""
     prompt_terms: frozenset[str]
@@ -177,6 +195,8 @@ class Measured:
     """Index into `PreparedQuestion.phrased`."""
     similarity: float
     """Cosine of the encoder's own vectors at the best pair."""
+    near: tuple[int, ...] = ()
+    """Windows that come near enough for a verifier to read, the best one first."""
 
 
 def question_texts(question: Question) -> list[str]:
@@ -190,11 +210,17 @@ def prepare(
     said: Embedded,
     background: Background,
     alternatives: Sequence[Sequence[str]] | None = None,
+    states: Sequence[States] = (),
 ) -> PreparedQuestion:
-    """Sort a question's vectors, given in the order of `question_texts`."""
+    """Sort a question's vectors, given in the order of `question_texts`.
+
+    Args:
+        states: of the same texts, if a verifier is to read them.
+    """
     vectors = said.vectors
     phrased: list[Phrased] = []
     columns: list[NDArray[np.intp]] = []
+    statements: list[int] = []
     for item in items_of(question):
         first = len(phrased)
         for _, text in item.texts():
@@ -210,6 +236,7 @@ def prepare(
                 )
             )
         columns.append(np.arange(first, len(phrased)))
+        statements += range(first, min(len(phrased), first + max(1, len(item.statement))))
     prompts = [normalise(text) for text in question.prompt.values()]
     position = {point.key: index for index, point in enumerate(question.points)}
     groups = (
@@ -226,6 +253,8 @@ def prepare(
         raw_vectors=vectors[: len(phrased)],
         tokens=said.tokens[: len(phrased)],
         columns=tuple(columns),
+        statements=frozenset(statements),
+        states={row: states[row] for row in statements} if states else {},
         prompt_vectors=background.remove(
             vectors[len(phrased) :], [detect(text) for text in prompts]
         ),
@@ -301,13 +330,60 @@ def _measure_one(
         "numbers_missing": lexical.numbers_missing(phrased.profile, profile),
         "terms_met": _terms_met(items_of(prepared.question)[item], reading.windows[window].text),
         "shorter": min(3.0, max(0.0, ratio)),
+        "agrees": UNASKED,
+        "contradicts": UNASKED,
     }
     return Measured(
         values=np.array([values[name] for name in SIGNALS]),
         window=window,
         phrasing=row,
         similarity=float(raw[window] @ prepared.raw_vectors[row]),
+        near=_near(reading, best[:, item]),
     )
+
+
+def _near(reading: Reading, best: Vectors) -> tuple[int, ...]:
+    """The sentence or pair of sentences nearest to an item, and the sentence nearest apart from it.
+
+    Two places are enough to see a point made and taken back; all of them would cost a reading each.
+
+    Args:
+        best: (windows,), similarity to the item.
+    """
+    short = [i for i, w in enumerate(reading.windows) if w.last == w.first or not w.whole]
+    order = sorted(short, key=lambda index: (-best[index], index))
+    chosen = [index for index in order[:1] if best[index] >= WORTH_READING]
+    for index in order[1:]:
+        window, first = reading.windows[index], reading.windows[order[0]]
+        apart = window.last < first.first or window.first > first.last
+        if chosen and apart and window.first == window.last and best[index] >= NEIGHBOUR:
+            chosen.append(index)
+            break
+    return tuple(chosen)
+
+
+def statement_row(prepared: PreparedQuestion, item: int, language: Language) -> int:
+    """The row of the item's statement in a language; in another if there is none in this."""
+    rows: list[int] = [row for row in prepared.columns[item].tolist() if row in prepared.statements]
+    return next((row for row in rows if prepared.phrased[row].language == language), rows[0])
+
+
+def heard(measured: Measured, window: int, agrees: float, contradicts: float) -> Measured:
+    """The measurements with what a verifier said of the windows near the item.
+
+    Args:
+        window: the one that agrees most, which is evidence if it agrees at all.
+        agrees, contradicts: the highest probabilities over these windows.
+    """
+    values = measured.values.copy()
+    values[AGREES], values[CONTRADICTS] = _log_odds(agrees), _log_odds(contradicts)
+    better = agrees >= 0.5
+    return replace(measured, values=values, window=window if better else measured.window)
+
+
+def _log_odds(probability: float) -> float:
+    kept = min(max(probability, 1e-6), 1.0 - 1e-6)
+    return float(np.clip(np.log(kept / (1.0 - kept)), -SUREST, SUREST))
 
 
 def window_vectors(reading: Reading, vectors: Vectors) -> Vectors:
@@ -388,7 +464,9 @@ def items_of(question: Question) -> list[Point | Misconception]:
 
 
 def _nothing() -> NDArray[np.float64]:
-    return np.zeros(len(SIGNALS))
+    values = np.zeros(len(SIGNALS))
+    values[[AGREES, CONTRADICTS]] = UNASKED
+    return values
 
 
 def _best_pair(cosines: Vectors, rows: NDArray[np.intp]) -> tuple[int, int]:

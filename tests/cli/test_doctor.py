@@ -20,7 +20,9 @@ Run = Callable[..., Result]
 @pytest.fixture(autouse=True)
 def _encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A grader that takes no seconds to load; the real one has its own tests."""
-    made = SimpleNamespace(encoder_name="e", encoder_revision="r", calibration_id="c")
+    made = SimpleNamespace(
+        encoder_name="e", encoder_revision="r", verifier_name="v", calibration_id="c"
+    )
     monkeypatch.setattr(common, "loaded_grader", lambda _: made)
 
 

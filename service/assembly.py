@@ -1,0 +1,64 @@
+"""Encoder, verifier and calibration that belong together, found from the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.config import Settings
+from service.grader.calibration import SHIPPED, SHIPPED_WITH_VERIFIER, Calibration
+
+if TYPE_CHECKING:
+    from service.encoder import SentenceEncoder
+    from service.grader import Grader
+    from service.verifier import Verifier
+
+BUNDLED = "bundled"
+"""Value of POINTMARK_VERIFIER that means the verifier in models/."""
+
+
+def load_grader(settings: Settings) -> Grader:
+    """What the settings name, loaded; takes seconds.
+
+    Raises:
+        EncoderNotFound, EncoderMismatch: saying what was looked for, or what does not belong
+            together.
+    """
+    from service.encoder import load_encoder
+    from service.grader import Grader
+
+    encoder = load_encoder(settings.encoder, threads=settings.encoder_threads)
+    return Grader(encoder, calibration_of(settings), load_verifier_for(settings, encoder))
+
+
+def load_verifier_for(settings: Settings, encoder: SentenceEncoder) -> Verifier | None:
+    """The verifier that is set; None if none is.
+
+    Raises:
+        EncoderNotFound, EncoderMismatch: it is not there, or belongs to another encoder.
+    """
+    from service.verifier import bundled_folder, load_verifier
+
+    if settings.verifier is None:
+        return None
+    given = settings.verifier
+    folder = bundled_folder() if given == BUNDLED else Path(given).expanduser()
+    return load_verifier(folder, encoder.revision)
+
+
+def calibration_of(settings: Settings) -> Calibration:
+    """The calibration set, or the shipped one for what is set.
+
+    Raises:
+        EncoderMismatch: it cannot be read.
+    """
+    from service.grader import load_calibration
+
+    return load_calibration(calibration_path(settings))
+
+
+def calibration_path(settings: Settings) -> Path:
+    """Its file."""
+    if settings.calibration is not None:
+        return settings.calibration
+    return SHIPPED_WITH_VERIFIER if settings.verifier else SHIPPED
