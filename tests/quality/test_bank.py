@@ -46,7 +46,7 @@ def test_the_bank(grader: Grader, root: Path, capsys: pytest.CaptureFixture[str]
         ]
         if min(scores[:2]) < 95.0:
             faults.append(f"{question.slug}: its own statements score {scores[:2]}")
-        if scores[2] > 0.0:
+        if scores[2] >= 1.0:
             faults.append(f"{question.slug}: shopping scores {scores[2]}")
         marks += [
             Mark(question.slug, sample, score)
