@@ -28,6 +28,13 @@ def _not_negative(raw: str) -> int:
     return value
 
 
+def _share(raw: str) -> float:
+    value = float(raw)
+    if not 0.0 <= value <= 1.0:
+        raise ValueError("must be from 0 to 1")
+    return value
+
+
 def _port(raw: str) -> int:
     value = int(raw)
     if not 1 <= value <= 65535:
@@ -90,6 +97,8 @@ class Settings:
     """Requests an API key may make in `rate_window_s`; 0: no limit."""
     rate_window_s: int = 60
     idempotency_hours: int = 24
+    review_sample: float = 0.02
+    """Share of attempts that go to the review queue by chance, beside the doubtful ones."""
     log_level: str = "INFO"
 
 
@@ -123,6 +132,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "rate_limit": _not_negative,
     "rate_window_s": _positive,
     "idempotency_hours": _positive,
+    "review_sample": _share,
     "log_level": _level,
 }
 

@@ -27,6 +27,7 @@ from service.domain import (
     Source,
 )
 from service.errors import FieldFault, InvalidInput
+from service.exchange import Judgement
 from service.grader.language import detect
 
 Item = TypeVar("Item")
@@ -39,6 +40,7 @@ _MAX_LABEL = 100
 _MAX_CANDIDATE = 255
 _MAX_DEPTH = 32
 _LONGEST_TEXT = 20_000
+_LONGEST_REASON = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,7 @@ def check_text(text: str, pointer: str, *, longest: int | None = None) -> list[F
     return faults
 
 
-def _check_words(text: str, pointer: str, longest: int = _LONGEST_TEXT) -> list[FieldFault]:
+def check_words(text: str, pointer: str, longest: int = _LONGEST_TEXT) -> list[FieldFault]:
     """As `check_text`, for a text that has to say something."""
     if not text.strip():
         return [FieldFault(pointer=pointer, detail="must not be blank")]
@@ -111,12 +113,25 @@ def check_answer(answer: Answer, limits: Limits) -> list[FieldFault]:
 
 def check_candidate(external_id: str) -> list[FieldFault]:
     """What keeps a platform's candidate id from being one."""
-    return _check_words(external_id, "#/candidate", _MAX_CANDIDATE)
+    return check_words(external_id, "#/candidate", _MAX_CANDIDATE)
 
 
 def check_metadata(metadata: Mapping[str, Any]) -> list[FieldFault]:
     """What keeps metadata from coming back untouched: bad text, NaN, or no end of nesting."""
     return list(_value_faults(metadata, "#/metadata", 0))
+
+
+def check_judgement(judgement: Judgement) -> list[FieldFault]:
+    """What keeps a review from being accepted, whatever the question."""
+    faults = check_words(judgement.reviewer, "#/reviewer", _MAX_CANDIDATE)
+    faults += check_words(judgement.reason, "#/reason", _LONGEST_REASON)
+    score = judgement.score
+    if score is None and not judgement.verdicts:
+        detail = "give verdicts, or a score, or both"
+        faults.append(FieldFault(pointer="#", detail=detail))
+    if score is not None and not 0.0 <= score <= 100.0:
+        faults.append(FieldFault(pointer="#/score", detail="must be from 0 to 100"))
+    return faults
 
 
 def _value_faults(value: object, pointer: str, depth: int) -> Iterator[FieldFault]:
@@ -149,7 +164,7 @@ def check_content(question: Question, limits: Limits) -> list[FieldFault]:
     """Everything that is wrong with a question's content, in the order of its fields."""
     return [
         *_check_slug(question.slug, "#/slug"),
-        *_check_words(question.topic, "#/topic", _MAX_LABEL),
+        *check_words(question.topic, "#/topic", _MAX_LABEL),
         *_check_difficulty(question.difficulty),
         *_check_tags(question.tags),
         *_check_languages(question.prompt, "#/prompt"),
@@ -191,7 +206,7 @@ def _check_point(point: Point, pointer: str, limits: Limits) -> Iterator[FieldFa
     yield from _check_phrasings(point.phrasings, f"{pointer}/phrasings", limits)
     yield from _check_texts(point.hint, f"{pointer}/hint")
     for index, term in enumerate(point.terms):
-        yield from _check_words(term, f"{pointer}/terms/{index}", _MAX_LABEL)
+        yield from check_words(term, f"{pointer}/terms/{index}", _MAX_LABEL)
 
 
 def _check_misconception(
@@ -210,7 +225,7 @@ def _check_languages(texts: Mapping[Language, str], pointer: str) -> Iterator[Fi
 
 def _check_texts(texts: Mapping[Language, str], pointer: str) -> Iterator[FieldFault]:
     for language, text in texts.items():
-        yield from _check_words(text, f"{pointer}/{language}")
+        yield from check_words(text, f"{pointer}/{language}")
 
 
 def _check_phrasings(
@@ -222,7 +237,7 @@ def _check_phrasings(
         yield FieldFault(pointer=pointer, detail=detail)
     for language, texts in phrasings.items():
         for index, text in enumerate(texts):
-            yield from _check_words(text, f"{pointer}/{language}/{index}")
+            yield from check_words(text, f"{pointer}/{language}/{index}")
 
 
 def _check_count(
@@ -271,7 +286,7 @@ def _check_difficulty(difficulty: int) -> Iterator[FieldFault]:
 def _check_tags(tags: Sequence[str]) -> Iterator[FieldFault]:
     seen: set[str] = set()
     for index, tag in enumerate(tags):
-        yield from _check_words(tag, f"#/tags/{index}", _MAX_LABEL)
+        yield from check_words(tag, f"#/tags/{index}", _MAX_LABEL)
         if tag in seen:
             yield FieldFault(pointer=f"#/tags/{index}", detail="stands here twice")
         seen.add(tag)
@@ -279,7 +294,7 @@ def _check_tags(tags: Sequence[str]) -> Iterator[FieldFault]:
 
 def _check_sources(sources: Sequence[Source]) -> Iterator[FieldFault]:
     for index, source in enumerate(sources):
-        yield from _check_words(source.title, f"#/sources/{index}/title")
+        yield from check_words(source.title, f"#/sources/{index}/title")
         if source.url is not None:
             yield from _check_url(source.url, f"#/sources/{index}/url")
 

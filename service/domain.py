@@ -63,6 +63,16 @@ class FlagCode(StrEnum):
     """Much of the answer is in a script that the encoder has no tokens for."""
 
 
+class WaitReason(StrEnum):
+    """Why an attempt waits for a person."""
+
+    DOUBT = "doubt"
+    """The grader said so: a flag, or a large expected error."""
+    APPEAL = "appeal"
+    SAMPLE = "sample"
+    """Drawn by chance, to see how good the grader is where it has no doubt."""
+
+
 class Scope(StrEnum):
     """What an API key may do."""
 
@@ -299,6 +309,60 @@ class StoredGrade:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Review:
+    """A person's mark, as kept: append-only. The last one wins over every grade."""
+
+    review_id: str
+    """``rev_…``"""
+    reviewer: str
+    """The platform's own id of the reviewer."""
+    score: float
+    """0 to 100, one decimal."""
+    verdicts: Mapping[str, Verdict]
+    """By the point's key, of the points that the reviewer judged; may be empty."""
+    reason: str
+    """Empty once the candidate was erased."""
+    grade_id: str
+    """The grade that stood when the review was made."""
+    grouped: bool
+    """True: the same review was given to several similar answers at once."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Appeal:
+    """What a candidate says against the mark; once for each attempt."""
+
+    message: str
+    """Empty once the candidate was erased."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """An attempt's place in the queue of what people should look at."""
+
+    attempt_id: str
+    question_id: str
+    question_slug: str
+    question_version: int
+    language: Language
+    reasons: frozenset[WaitReason]
+    expected_error: float
+    """Of the grade that stood when it was queued."""
+    flags: tuple[FlagCode, ...]
+    """Of that grade."""
+    queued_at: datetime
+    """When it first came, or came back by an appeal."""
+    claimed_by: str | None
+    """Reviewer; None: nobody ever, or released."""
+    claimed_until: datetime | None
+    """End of the lease, maybe past."""
+    reviewed_at: datetime | None
+    """None while it waits."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """One candidate's answer to one question version, with every grade it got, oldest first."""
 
@@ -317,6 +381,9 @@ class Attempt:
     grades: tuple[StoredGrade, ...]
     reveal: Reveal = Reveal.NEVER
     """What the question's version lets candidates see of its points."""
+    reviews: tuple[Review, ...] = ()
+    """Oldest first."""
+    appeal: Appeal | None = None
     erased: bool = False
     """True once the candidate was erased: candidate, answer, metadata and feedback are empty."""
 

@@ -10,7 +10,10 @@
     ├── Conflict                the change contradicts what is stored
     │   ├── SlugTaken
     │   ├── NothingToPublish
-    │   └── StillRunning        the same idempotency key is being worked on
+    │   ├── StillRunning        the same idempotency key is being worked on
+    │   ├── Claimed             another reviewer holds the attempt
+    │   ├── AlreadyAppealed     an attempt's mark is appealed against once
+    │   └── Erased              the candidate was erased, and the answer with them
     ├── StaleVersion            the caller edited a version that is no longer the latest
     ├── KeyReused               an idempotency key came back with another body
     ├── Unauthenticated         no key, a malformed key, or an unknown or revoked one
@@ -82,6 +85,22 @@ class StillRunning(Conflict):
     def __init__(self, detail: str, retry_after_s: int = 1) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class Claimed(Conflict):
+    """Another reviewer holds the attempt."""
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class AlreadyAppealed(Conflict):
+    """There was an appeal against this attempt's mark before."""
+
+
+class Erased(Conflict):
+    """The candidate was erased, and the answer with them."""
 
 
 class StaleVersion(PointmarkError):

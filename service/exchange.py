@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
-from service.domain import Language, VersionStatus
+from service.domain import FlagCode, Language, Verdict, VersionStatus, WaitReason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,60 @@ class AttemptFilter:
     """Made at this time or later."""
     until: datetime | None = None
     """Made before this time."""
+
+
+class QueueState(StrEnum):
+    """Where an attempt in the review queue stands."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    """A reviewer holds it and the lease has not run out."""
+    DONE = "done"
+
+
+class QueueOrder(StrEnum):
+    """What comes first."""
+
+    OLDEST = "oldest"
+    MOST_UNCERTAIN = "most_uncertain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueFilter:
+    """Which attempts of the review queue; None asks for nothing."""
+
+    state: QueueState = QueueState.WAITING
+    question: str | None = None
+    """Id or slug."""
+    reason: WaitReason | None = None
+    flag: FlagCode | None = None
+    language: Language | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What a reviewer says of an answer."""
+
+    reviewer: str
+    verdicts: Mapping[str, Verdict]
+    """By key of the point; points left out keep the credit that the grader gave."""
+    score: float | None
+    """0 to 100. None: what the verdicts make."""
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkedPair:
+    """What grader and reviewer said of one attempt, for their agreement."""
+
+    attempt_id: str
+    question_id: str
+    question_slug: str
+    graded: float
+    """Score of the grade that stood."""
+    reviewed: float
+    verdicts: tuple[tuple[str, Verdict, Verdict], ...]
+    """Key, grader's and reviewer's verdict of each point that the reviewer judged."""
 
 
 @dataclass(frozen=True, kw_only=True)

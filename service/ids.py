@@ -68,6 +68,11 @@ def new_uuid() -> UUID:
     return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random)
 
 
+def chance(value: UUID) -> float:
+    """A number from 0 to below 1 that the random part of a UUIDv7 holds: the same every time."""
+    return (value.int & (1 << _RANDOM_BITS) - 1) / (1 << _RANDOM_BITS)
+
+
 def show(kind: Kind, value: UUID) -> str:
     """The text form of an id."""
     number = value.int

@@ -302,6 +302,8 @@ class AttemptRow(Base):
     version: Mapped[VersionRow] = relationship(lazy="raise")
     candidate: Mapped[CandidateRow] = relationship(lazy="raise")
     grades: Mapped[list[GradeRow]] = relationship(lazy="raise", order_by="GradeRow.id")
+    reviews: Mapped[list[ReviewRow]] = relationship(lazy="raise", order_by="ReviewRow.id")
+    appeal: Mapped[AppealRow | None] = relationship(lazy="raise")
 
 
 class GradeRow(Base):
@@ -376,11 +378,64 @@ class ReviewRow(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     attempt_id: Mapped[UUID] = mapped_column(ForeignKey("attempts.id"))
+    grade_id: Mapped[UUID] = mapped_column(ForeignKey("grades.id"))
+    """The grade that stood when the review was made."""
+    key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The API key it came through. NULL: from the command line."""
     reviewer: Mapped[str]
     score: Mapped[float]
-    comment: Mapped[str | None]
-    """NULL: none was written, or it was erased."""
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    verdicts: Mapped[Texts]
+    """By the point's key."""
+    reason: Mapped[str | None]
+    """NULL once erased."""
+    grouped: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class AppealRow(Base):
+    """What a candidate says against the mark; once for each attempt."""
+
+    __tablename__ = "appeals"
+
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    message: Mapped[str | None]
+    """NULL once erased."""
+    created_at: Mapped[datetime]
+
+
+class QueueRow(Base):
+    """An attempt that a person should look at, or has looked at."""
+
+    __tablename__ = "review_queue"
+    __table_args__ = (
+        Index(
+            "ix_review_queue_waiting",
+            "queued_at",
+            "attempt_id",
+            postgresql_where=text("reviewed_at IS NULL"),
+        ),
+        CheckConstraint(
+            "reasons <@ ARRAY['doubt', 'appeal', 'sample'] AND cardinality(reasons) > 0",
+            name="reasons_known",
+        ),
+        CheckConstraint("(claimed_by IS NULL) = (claimed_until IS NULL)", name="claim_whole"),
+    )
+
+    attempt_id: Mapped[UUID] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    reasons: Mapped[list[str]]
+    expected_error: Mapped[float]
+    flags: Mapped[list[str]]
+    queued_at: Mapped[datetime]
+    claimed_by: Mapped[str | None]
+    """The reviewer who holds it, or held it last. NULL: nobody."""
+    claimed_until: Mapped[datetime | None]
+    """NULL while nobody holds it; a lease that ran out leaves its end here."""
+    passed_by: Mapped[list[str]]
+    """Reviewers who gave it back: it is not the next one for them."""
+    reviewed_at: Mapped[datetime | None]
+    """NULL while it waits for a review."""
+
+    attempt: Mapped[AttemptRow] = relationship(lazy="raise")
 
 
 class AnswerVectorsRow(Base):

@@ -41,6 +41,7 @@ from service.domain import (
     Question,
     QuestionVersion,
     Scope,
+    WaitReason,
 )
 from service.errors import FieldFault, InvalidInput, StaleVersion, Unauthenticated
 from service.exchange import AttemptFilter, QuestionFilter, QuestionHead, Quota
@@ -318,11 +319,15 @@ def submit_attempt(
     actor: ApiKey | None,
     finish: Finish[Attempt] | None = None,
     limits: Limits = _DEFAULT_LIMITS,
+    sample: float = 0.0,
 ) -> Attempt:
-    """Grade an answer to a question and keep both.
+    """Grade an answer to a question and keep both; a doubtful mark goes to the review queue.
 
     The answer is graded before the write transaction opens: embedding takes far longer than
     writing, and an open transaction would hold a connection and locks all that time.
+
+    Args:
+        sample: share of attempts that go to the queue by chance besides, 0 to 1.
 
     Raises:
         InvalidInput: with a pointer to each fault.
@@ -342,8 +347,24 @@ def submit_attempt(
             marked=marked,
             actor=actor,
         )
+        reasons = reasons_to_look(attempt, sample)
+        if reasons:
+            tx.reviews.enqueue(attempt.attempt_id, reasons, marked.grade)
         _finish(finish, tx, attempt)
     return attempt
+
+
+def reasons_to_look(attempt: Attempt, sample: float) -> frozenset[WaitReason]:
+    """Why a person should look at a new attempt; empty: no reason.
+
+    The chance is in the attempt's id, so nobody can try again for another draw.
+    """
+    reasons = set()
+    if attempt.grades[-1].grade.needs_review:
+        reasons.add(WaitReason.DOUBT)
+    if ids.chance(ids.uuid_of(ids.Kind.ATTEMPT, attempt.attempt_id)) < sample:
+        reasons.add(WaitReason.SAMPLE)
+    return frozenset(reasons)
 
 
 def ready_question(store: Store, grader: Grader, cache: QuestionCache, ref: str) -> ReadyQuestion:
@@ -405,8 +426,9 @@ def export_attempts(store: Store) -> Iterator[Attempt]:
 def erase_candidate(store: Store, external_id: str, *, actor: ApiKey | None) -> int:
     """Erase what a candidate wrote and what was said to them; the number of attempts concerned.
 
-    Answers, metadata, vectors, feedback, review comments and stored responses go. Scores stay,
-    under a candidate without a name. The same external id used later begins a new candidate.
+    Answers, metadata, vectors, feedback, reasons of reviews, appeals and stored responses go.
+    Scores stay, under a candidate without a name. The same external id used later begins a new
+    candidate.
 
     Raises:
         NotFound: no such candidate, or it was erased already.

@@ -15,18 +15,27 @@ ALLOWED = {
     "models": set(),
     "config": {"errors"},
     "exchange": {"domain"},
+    "agreement": {"domain", "exchange"},
+    "grouping": {"domain"},
     "grader": {"domain", "errors"},
-    "content": {"domain", "errors", "grader"},
+    "content": {"domain", "errors", "exchange", "grader"},
     "onnx_module": set(),
     "encoder": {"errors", "onnx_module"},
     "network": set(),
     "verifier": {"encoder", "errors", "network"},
     "assembly": {"config", "encoder", "grader", "verifier"},
     "localdb": {"errors"},
-    "store": {"domain", "errors", "exchange", "grader", "ids", "models"},
+    "store": {"domain", "errors", "exchange", "grader", "grouping", "ids", "models"},
     "usecases": {"content", "domain", "errors", "exchange", "grader", "store"},
+    "reviewing": {
+        *("agreement", "content", "domain", "errors", "exchange", "grader", "grouping"),
+        *("store", "usecases"),
+    },
     "seeding": {"content", "domain", "errors", "exchange", "store"},
-    "api": {"config", "content", "domain", "errors", "exchange", "grader", "store", "usecases"},
+    "api": {
+        *("agreement", "config", "content", "domain", "errors", "exchange", "grader", "grouping"),
+        *("reviewing", "store", "usecases"),
+    },
 }
 """Each room, and the rooms below that it may use. The outermost ones (app, cli) may use all."""
 OUTERMOST = {"__init__", "__main__", "app", "cli", "gunicorn_conf", "healthcheck", "wsgi"}

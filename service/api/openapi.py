@@ -63,6 +63,7 @@ _BY_PROBLEM = {
     "unavailable": ("Retry-After",),
     "not_ready": ("Retry-After",),
     "still_running": ("Retry-After",),
+    "claimed": ("Retry-After",),
 }
 
 

@@ -123,6 +123,24 @@ KINDS: Mapping[str, Kind] = {
             "seconds and get its response.",
         ),
         _kind(
+            "claimed",
+            409,
+            "Another reviewer holds the attempt",
+            "Its lease ends after `Retry-After` seconds, or with a review. Claim another attempt.",
+        ),
+        _kind(
+            "already_appealed",
+            409,
+            "There was an appeal before",
+            "The mark of an attempt is appealed against once.",
+        ),
+        _kind(
+            "erased",
+            409,
+            "The candidate was erased",
+            "There is no answer left that could be judged.",
+        ),
+        _kind(
             "stale_version",
             412,
             "The question was changed meanwhile",
@@ -235,6 +253,9 @@ _CODES: Mapping[type[errors.PointmarkError], str] = {
     errors.SlugTaken: "slug_taken",
     errors.NothingToPublish: "nothing_to_publish",
     errors.StillRunning: "still_running",
+    errors.Claimed: "claimed",
+    errors.AlreadyAppealed: "already_appealed",
+    errors.Erased: "erased",
     errors.StaleVersion: "stale_version",
     errors.KeyReused: "idempotency_key_reused",
     errors.Unauthenticated: "unauthenticated",
@@ -331,7 +352,7 @@ def _fragment(pointer: str) -> str:
 def _headers(fault: errors.PointmarkError) -> dict[str, str]:
     if isinstance(fault, errors.Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="pointmark"'}
-    if isinstance(fault, errors.StillRunning):
+    if isinstance(fault, errors.StillRunning | errors.Claimed):
         return {"Retry-After": str(fault.retry_after_s)}
     if isinstance(fault, QuotaExceeded):
         return {"Retry-After": str(fault.quota.reset_s)}

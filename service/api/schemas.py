@@ -259,6 +259,99 @@ class KeyIn(_Body):
     scopes: Annotated[list[ScopeName], told(minItems=1)]
 
 
+VerdictName = Literal["covered", "partial", "missing", "contradicted"]
+WaitReasonName = Literal["doubt", "appeal", "sample"]
+FlagName = Literal[
+    "blank",
+    "too_short",
+    "off_topic",
+    "copied_prompt",
+    "keyword_list",
+    "repeated_text",
+    "contradiction",
+    "low_confidence",
+    "unreadable_text",
+]
+OrderName = Literal["oldest", "most_uncertain"]
+Reviewer = Annotated[str, told(pattern=r"\S", maxLength=255, examples=["grace"])]
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number, and 15.0 is an integer to JSON Schema."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Lease = Annotated[int, Field(ge=1, le=480), BeforeValidator(_whole)]
+"""Minutes."""
+
+
+class _Claim(_Body):
+    reviewer: Reviewer
+    lease_minutes: Lease = 15
+    blind: bool = True
+
+
+class ClaimIn(_Claim):
+    """Who takes an attempt to judge it. `blind`: without the grader's opinion."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reviewer": "grace"}]})
+
+
+class ClaimNextIn(_Claim):
+    """Who takes the next attempt, and what it should be."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reviewer": "grace", "order": "most_uncertain"}]}
+    )
+
+    question: str | None = None
+    reason: WaitReasonName | None = None
+    flag: FlagName | None = None
+    language: LanguageCode | None = None
+    order: OrderName = "oldest"
+
+
+class ReviewIn(_Body):
+    """A person's mark: verdicts on points, or a score, or both, and why."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["verdicts"], "properties": {"verdicts": {"minProperties": 1}}},
+                {"required": ["score"], "properties": {"score": {"type": "number"}}},
+            ],
+            "examples": [
+                {
+                    "reviewer": "grace",
+                    "verdicts": {"layers-collapse": "covered"},
+                    "reason": "Says it in a picture of his own.",
+                }
+            ],
+        }
+    )
+
+    reviewer: Reviewer
+    verdicts: dict[Slug, VerdictName] = {}
+    score: Annotated[float, told(minimum=0, maximum=100)] | None = None
+    reason: Annotated[str, told(pattern=r"\S", maxLength=5_000)]
+
+
+class GroupReviewIn(ReviewIn):
+    """One mark for several similar answers."""
+
+    attempts: Annotated[list[str], Field(min_length=1, max_length=100), told(uniqueItems=True)]
+
+
+class AppealIn(_Body):
+    """What a candidate says against the mark."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"message": "My second sentence says just that."}]}
+    )
+
+    message: Annotated[str, told(pattern=r"\S", maxLength=5_000)]
+
+
 # In the query string -----------------------------------------------------------------------------
 
 
@@ -280,6 +373,20 @@ def _moment(value: object) -> object:
     return moment
 
 
+def _yes_or_no(value: object) -> object:
+    if value not in ("true", "false"):
+        raise PydanticCustomError("bool_type", "must be true or false")
+    return value == "true"
+
+
+def _decimal(value: object) -> object:
+    try:
+        return float(str(value))
+    except ValueError:
+        raise PydanticCustomError("float_type", "must be a number") from None
+
+
+Flagged = Annotated[bool, BeforeValidator(_yes_or_no)]
 Limit = Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole_number)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
@@ -323,6 +430,37 @@ class AttemptListIn(PageIn):
     candidate: str | None = None
     since: Moment | None = None
     until: Moment | None = None
+
+
+class QueueIn(PageIn):
+    """Parameters of the review queue."""
+
+    state: Literal["waiting", "claimed", "done"] = "waiting"
+    question: str | None = None
+    reason: WaitReasonName | None = None
+    flag: FlagName | None = None
+    language: LanguageCode | None = None
+    order: OrderName = "oldest"
+    blind: Flagged = True
+
+
+class ReleaseIn(_Query):
+    """Who gives an attempt back."""
+
+    reviewer: Reviewer
+
+
+class GroupsIn(_Query):
+    """How alike answers of a group are."""
+
+    similarity: Annotated[float, Field(ge=0.5, le=1), BeforeValidator(_decimal)] = 0.95
+
+
+class AgreementIn(_Query):
+    """Which reviews."""
+
+    question: str | None = None
+    sampled: Flagged = False
 
 
 # Out ---------------------------------------------------------------------------------------------
@@ -399,7 +537,7 @@ class PointGradeOut(TypedDict):
     """What the grader says of one point."""
 
     key: str
-    verdict: Literal["covered", "partial", "missing", "contradicted"]
+    verdict: VerdictName
     credit: float
     probability: float
     similarity: float
@@ -481,6 +619,68 @@ class AttemptQuestion(TypedDict):
     version: int
 
 
+class ResultOut(TypedDict):
+    """The mark that counts: the last review if there is one, else the last grade."""
+
+    score: Annotated[float, Field(ge=0, le=100)]
+    by: Literal["grader", "person"]
+    id: str
+
+
+class ReviewOut(TypedDict):
+    """A person's mark. Candidates are not told who gave it."""
+
+    id: str
+    reviewer: str | None
+    score: Annotated[float, Field(ge=0, le=100)]
+    verdicts: dict[str, VerdictName]
+    reason: str | None
+    grade: str
+    grouped: bool
+    created_at: datetime
+
+
+class AppealOut(TypedDict):
+    """What the candidate said against the mark."""
+
+    message: str
+    created_at: datetime
+
+
+class MadeAppeal(_Out):
+    """An appeal that a person will look at."""
+
+    message: str
+    created_at: datetime
+
+
+class MadeReview(_Out):
+    """A review as kept."""
+
+    id: str
+    reviewer: str
+    score: Annotated[float, Field(ge=0, le=100)]
+    verdicts: dict[str, VerdictName]
+    reason: str
+    grade: str
+    grouped: bool
+    created_at: datetime
+
+
+class GroupedReview(TypedDict):
+    """What one attempt got."""
+
+    attempt: str
+    review: str
+    score: float
+
+
+class GroupReview(_Out):
+    """The reviews that one judgement made, in the order in which the attempts were named."""
+
+    reviews: list[GroupedReview]
+
+
 class MadeAttempt(_Out):
     """One candidate's answer with its grade."""
 
@@ -492,6 +692,7 @@ class MadeAttempt(_Out):
     metadata: dict[str, Any]
     created_at: datetime
     erased: bool
+    result: ResultOut
     grade: StoredGradeOut
 
 
@@ -499,12 +700,112 @@ class AttemptOut(MadeAttempt):
     """One candidate's answer with all its grades, oldest first; `grade` is the last of them."""
 
     grades: list[StoredGradeOut]
+    reviews: list[ReviewOut]
+    appeal: AppealOut | None
 
 
 class AttemptPage(_Page):
     """A page of attempts, newest first."""
 
     data: list[AttemptOut]
+
+
+class ClaimOut(TypedDict):
+    """Who holds an attempt, and until when."""
+
+    reviewer: str
+    until: datetime
+
+
+class DoubtOut(TypedDict):
+    """The grader's doubt; a blind reviewer is not shown it."""
+
+    expected_error: float
+    flags: list[FlagName]
+
+
+class WaitingOut(_Out):
+    """A place in the review queue."""
+
+    attempt: str
+    question: AttemptQuestion
+    language: LanguageCode
+    reasons: list[WaitReasonName]
+    queued_at: datetime
+    claim: ClaimOut | None
+    reviewed_at: datetime | None
+    doubt: DoubtOut | None
+
+
+class QueuePage(_Page):
+    """A page of the review queue."""
+
+    data: list[WaitingOut]
+
+
+class Sheet(_Out):
+    """All that a reviewer needs to judge an answer. `attempt` is null for a blind reviewer."""
+
+    item: WaitingOut
+    answer: str
+    appeal: AppealOut | None
+    question: QuestionIn
+    attempt: AttemptOut | None
+
+
+class GroupMember(TypedDict):
+    """An answer, and its cosine to the first one of the group."""
+
+    attempt: str
+    similarity: float
+    answer: str
+
+
+class AnswerGroupOut(TypedDict):
+    """Similar answers with the same verdicts; the first is the one all others are like."""
+
+    members: list[GroupMember]
+
+
+class AnswerGroups(_Page):
+    """Every group, largest first, on one page."""
+
+    data: list[AnswerGroupOut]
+
+
+class PointAgreementOut(TypedDict):
+    """How far grader and reviewers agree on a point."""
+
+    key: str
+    reviews: int
+    same: float
+    kappa: float | None
+
+
+class Disagreement(TypedDict):
+    """An attempt that grader and reviewer mark differently."""
+
+    attempt: str
+    graded: float
+    reviewed: float
+
+
+class QuestionAgreementOut(TypedDict):
+    """How far grader and reviewers agree on a question."""
+
+    question: str
+    slug: str
+    reviews: int
+    mean_error: float
+    bias: float
+    points: list[PointAgreementOut]
+    disagreements: list[Disagreement]
+
+
+class AgreementOut(_Page):
+    """Agreement by question, the worst first, on one page."""
+
+    data: list[QuestionAgreementOut]
 
 
 class KeyOut(_Out):

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from service.agreement import QuestionAgreement
 from service.content import content_to_dict
 from service.domain import (
     ApiKey,
+    Appeal,
     Attempt,
     Evidence,
     Grade,
@@ -21,9 +23,12 @@ from service.domain import (
     Question,
     QuestionVersion,
     Reveal,
+    Review,
     Scope,
     StoredGrade,
+    Waiting,
 )
+from service.grouping import AnswerGroup
 
 _SEES_RUBRICS = (Scope.QUESTIONS_WRITE, Scope.REVIEW, Scope.ADMIN)
 
@@ -151,7 +156,13 @@ def attempt(found: Attempt, *, to_candidate: bool = False) -> Data:
     """An attempt with its grades, oldest first; `grade` is the last of them."""
     masked = to_candidate and found.reveal is Reveal.NEVER
     grades = [_stored_grade(stored, masked=masked) for stored in found.grades]
-    return _attempt(found) | {"grade": grades[-1], "grades": grades}
+    reviews = [_shown_review(each, found, masked, to_candidate) for each in found.reviews]
+    return _attempt(found) | {
+        "grade": grades[-1],
+        "grades": grades,
+        "reviews": reviews,
+        "appeal": _appeal(found.appeal),
+    }
 
 
 def new_attempt(made: Attempt, *, to_candidate: bool = False) -> Data:
@@ -174,12 +185,128 @@ def _attempt(found: Attempt) -> Data:
         "metadata": dict(found.metadata),
         "created_at": moment(found.created_at),
         "erased": found.erased,
+        "result": _result(found),
     }
+
+
+def _result(found: Attempt) -> Data:
+    """The mark that counts: a person's, if a person gave one."""
+    if found.reviews:
+        last = found.reviews[-1]
+        return {"score": last.score, "by": "person", "id": last.review_id}
+    stored = found.grades[-1]
+    return {"score": stored.grade.score, "by": "grader", "id": stored.grade_id}
+
+
+def _shown_review(found: Review, attempt: Attempt, masked: bool, to_candidate: bool) -> Data:
+    """A review without what candidates are not to see: the reviewer, and words on hidden points."""
+    shown = review(found)
+    if to_candidate:
+        shown["reviewer"] = None
+    if masked:
+        keys = [point.key for point in attempt.grades[-1].grade.points]
+        numbers = {key: f"point-{number}" for number, key in enumerate(keys, 1)}
+        shown["verdicts"] = {
+            numbers[key]: verdict for key, verdict in shown["verdicts"].items() if key in numbers
+        }
+        shown["reason"] = None
+    return shown
 
 
 def _stored_grade(stored: StoredGrade, *, masked: bool) -> Data:
     about = {"id": stored.grade_id, "created_at": moment(stored.created_at)}
     return about | grade(stored.grade, masked=masked)
+
+
+# Reviews -----------------------------------------------------------------------------------------
+
+
+def review(found: Review) -> Data:
+    """A review, whole."""
+    return {
+        "id": found.review_id,
+        "reviewer": found.reviewer,
+        "score": found.score,
+        "verdicts": {key: verdict.value for key, verdict in found.verdicts.items()},
+        "reason": found.reason,
+        "grade": found.grade_id,
+        "grouped": found.grouped,
+        "created_at": moment(found.created_at),
+    }
+
+
+def appeal(found: Appeal) -> Data:
+    """An appeal."""
+    return {"message": found.message, "created_at": moment(found.created_at)}
+
+
+def _appeal(found: Appeal | None) -> Data | None:
+    return None if found is None else appeal(found)
+
+
+def waiting(found: Waiting, *, blind: bool) -> Data:
+    """A place in the review queue; `blind`: without the grader's doubt."""
+    claim = None
+    if found.claimed_by is not None and found.reviewed_at is None:
+        claim = {"reviewer": found.claimed_by, "until": moment(found.claimed_until)}
+    doubt = {
+        "expected_error": found.expected_error,
+        "flags": [flag.value for flag in found.flags],
+    }
+    return {
+        "attempt": found.attempt_id,
+        "question": {
+            "id": found.question_id,
+            "slug": found.question_slug,
+            "version": found.question_version,
+        },
+        "language": found.language.value,
+        "reasons": sorted(found.reasons),
+        "queued_at": moment(found.queued_at),
+        "claim": claim,
+        "reviewed_at": moment(found.reviewed_at),
+        "doubt": None if blind else doubt,
+    }
+
+
+def sheet(item: Waiting, found: Attempt, question: Question, *, blind: bool) -> Data:
+    """What a reviewer judges by. Blind, neither who answered nor what anybody said of it."""
+    return {
+        "item": waiting(item, blind=blind),
+        "answer": found.answer,
+        "appeal": _appeal(found.appeal),
+        "question": content_to_dict(question),
+        "attempt": None if blind else attempt(found),
+    }
+
+
+def answer_group(found: AnswerGroup) -> Data:
+    """A group with its answers."""
+    return {
+        "members": [
+            {"attempt": each.attempt_id, "similarity": each.similarity, "answer": each.answer}
+            for each in found.members
+        ]
+    }
+
+
+def question_agreement(found: QuestionAgreement) -> Data:
+    """How far grader and reviewers agree on a question."""
+    return {
+        "question": found.question_id,
+        "slug": found.question_slug,
+        "reviews": found.reviews,
+        "mean_error": found.mean_error,
+        "bias": found.bias,
+        "points": [
+            {"key": each.key, "reviews": each.reviews, "same": each.same, "kappa": each.kappa}
+            for each in found.points
+        ],
+        "disagreements": [
+            {"attempt": each.attempt_id, "graded": each.graded, "reviewed": each.reviewed}
+            for each in found.disagreements
+        ],
+    }
 
 
 # Keys --------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ from service.errors import NotFound
 from service.exchange import AttemptFilter
 from service.models import (
     AnswerVectorsRow,
+    AppealRow,
     AttemptRow,
     Base,
     CandidateRow,
@@ -53,11 +54,13 @@ from service.models import (
     IdempotencyRow,
     PointGradeRow,
     QuestionRow,
+    QueueRow,
     ReviewRow,
     VersionRow,
 )
 from service.store import cursors
 from service.store.questions import named
+from service.store.reviews import appeal_of, reviews_of
 
 if TYPE_CHECKING:
     from service.grader import Marked
@@ -230,7 +233,10 @@ class Attempts:
             delete(AnswerVectorsRow).where(AnswerVectorsRow.attempt_id.in_(mine)),
             delete(IdempotencyRow).where(IdempotencyRow.subject_id.in_(mine)),
             update(GradeRow).where(GradeRow.attempt_id.in_(mine)).values(feedback=None),
-            update(ReviewRow).where(ReviewRow.attempt_id.in_(mine)).values(comment=None),
+            update(ReviewRow).where(ReviewRow.attempt_id.in_(mine)).values(reason=None),
+            update(AppealRow).where(AppealRow.attempt_id.in_(mine)).values(message=None),
+            # Nobody can judge an answer that is gone.
+            delete(QueueRow).where(QueueRow.attempt_id.in_(mine)),
         ):
             self._session.execute(erasure)
         return ids.show(ids.Kind.CANDIDATE, candidate_id), len(attempts)
@@ -248,6 +254,8 @@ def _whole(*conditions: ColumnElement[bool]) -> Select[AttemptRow]:
             contains_eager(AttemptRow.candidate),
             contains_eager(AttemptRow.version).contains_eager(VersionRow.question),
             selectinload(AttemptRow.grades).selectinload(GradeRow.points),
+            selectinload(AttemptRow.reviews),
+            selectinload(AttemptRow.appeal),
         )
     )
 
@@ -368,6 +376,8 @@ def _attempt(row: AttemptRow) -> Attempt:
         created_at=row.created_at,
         grades=tuple(_stored_grade(grade, row.answer) for grade in row.grades),
         reveal=Reveal(row.version.reveal),
+        reviews=reviews_of(row.reviews),
+        appeal=appeal_of(row.appeal),
         erased=row.answer is None,
     )
 

@@ -20,6 +20,7 @@ from service.store.attempts import Attempts
 from service.store.connections import make_engine, translated
 from service.store.keys import Keys
 from service.store.questions import Questions
+from service.store.reviews import Reviews
 
 # Names the lock of seeding among the advisory locks of the database.
 _SEEDING = 7_664_625_002
@@ -33,6 +34,7 @@ class Transaction:
         self._session = session
         self.questions = Questions(session)
         self.attempts = Attempts(session)
+        self.reviews = Reviews(session)
         self.keys = Keys(session)
 
     def record(self, actor: ApiKey | None, action: str, subject: str, **details: Any) -> None:

@@ -38,9 +38,10 @@ def examples(guide: str) -> Iterator[Example]:
         yield Example(match["command"], int(match["status"]), shown)
 
 
-def run(command: str, caller: Any) -> TestResponse:
+def run(command: str, caller: Any, attempt: str) -> TestResponse:
     """Do what curl would do; it knows the few options that the guide uses."""
-    words = shlex.split(command.replace("\\\n", " ").replace("$POINTMARK_KEY", caller.token))
+    command = command.replace("$POINTMARK_KEY", caller.token).replace("$ATTEMPT", attempt)
+    words = shlex.split(command.replace("\\\n", " "))
     assert words[:2] == ["curl", "-s"]
     method, headers, raw, url = None, {}, None, ""
     rest = iter(words[2:])
@@ -89,11 +90,14 @@ def test_every_example_of_the_guide_works_and_answers_as_shown(root: Path, admin
     found = list(examples(guide))
 
     assert len(found) == guide.count("```bash")
+    attempt = ""
     for example in found:
-        response = run(example.command, admin)
+        response = run(example.command, admin, attempt)
         assert response.status_code == example.status, (example.command, response.get_data())
         if example.shown is not None:
             same_shape(example.shown, response.json)
+        if str(response.headers.get("Location")).startswith("/v1/attempts/"):
+            attempt = response.json["id"]
 
 
 def test_the_table_of_codes_is_the_one_in_the_code(root: Path) -> None:

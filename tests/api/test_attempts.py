@@ -42,7 +42,8 @@ def test_an_answer_is_graded_and_kept_in_one_call(
         "evidence": [{"start": 0, "end": 2, "text": "It"}],
         "signals": [{"name": "similarity", "value": 0.87, "effect": -1e-09}],
     }
-    assert read.json == body | {"grades": [body["grade"]]}
+    assert body["result"] == {"score": 66.7, "by": "grader", "id": body["grade"]["id"]}
+    assert read.json == body | {"grades": [body["grade"]], "reviews": [], "appeal": None}
 
 
 @pytest.mark.parametrize("answer", ["", " ", "\n\t　"])

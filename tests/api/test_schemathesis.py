@@ -29,6 +29,15 @@ OPERATIONS = [
     "listAttempts",
     "getAttempt",
     "grade",
+    "listReviewQueue",
+    "claimNextReview",
+    "claimReview",
+    "releaseReview",
+    "reviewAttempt",
+    "appealAttempt",
+    "listAnswerGroups",
+    "reviewGroup",
+    "getAgreement",
     "createKey",
     "listKeys",
     "revokeKey",
@@ -47,10 +56,15 @@ RULES_BEYOND_A_SCHEMA = {
     # An Idempotency-Key belongs to one body.
     "createKey",
     "submitAttempt",
+    "reviewAttempt",
+    "appealAttempt",
+    # Verdicts are on points of the question, attempts of one question and named once.
+    "reviewGroup",
     # A cursor must be one that was given out; a status belongs to the author's view.
     "listQuestions",
     "getQuestion",
     "listAttempts",
+    "listReviewQueue",
 }
 REFUSALS = ["400", "401", "404", "405", "409", "412", "413", "415", "422", "428"]
 NOTHING_TO_GET_WRONG = {"live", "ready"}

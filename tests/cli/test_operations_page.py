@@ -13,6 +13,7 @@ SHOWN_AS = {
     "database_url": "the embedded Postgres",
     "admin_key": "made and printed once",
     "encoder": "the bundled model",
+    "verifier": "none",
     "calibration": "the shipped one",
 }
 

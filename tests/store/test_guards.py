@@ -7,8 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from service import usecases
+from service import reviewing, usecases
 from service.domain import Answer
+from service.exchange import AttemptFilter, Judgement
 from service.store import Store
 from tests.stand_ins import StandInGrader, a_question
 
@@ -29,7 +30,12 @@ def filled(store: Store, database_url: str) -> str:
         answer=Answer(text="It does not saturate."),
         metadata={},
         actor=None,
+        sample=1.0,
     )
+    (attempt,) = usecases.list_attempts(store, AttemptFilter()).items
+    judgement = Judgement(reviewer="grace", verdicts={}, score=50.0, reason="So.")
+    reviewing.review(store, attempt.attempt_id, judgement, actor=None)
+    reviewing.appeal(store, attempt.attempt_id, "But why?", actor=None)
     return database_url
 
 
@@ -63,6 +69,11 @@ OF_DRAFT = "version_id = (SELECT id FROM question_versions WHERE status = 'draft
         "UPDATE attempts SET answer = 'Something better.'",
         "UPDATE attempts SET answer = NULL, metadata = NULL, language = 'zh'",
         "DELETE FROM attempts",
+        "UPDATE reviews SET score = 100",
+        "UPDATE reviews SET reason = 'Another.'",
+        "DELETE FROM reviews",
+        "UPDATE appeals SET message = 'Another.'",
+        "DELETE FROM appeals",
         "UPDATE audit_log SET action = 'nothing'",
         "DELETE FROM audit_log",
     ],
@@ -112,6 +123,8 @@ def test_what_must_not_change_cannot_be_changed(filled: str, statement: str) -> 
             "uq_candidates_external_id",
         ),
         ("UPDATE candidates SET external_id = NULL", "ck_candidates_tombstone"),
+        ("UPDATE review_queue SET reasons = '{}'", "ck_review_queue_reasons_known"),
+        ("UPDATE review_queue SET claimed_by = 'grace'", "ck_review_queue_claim_whole"),
         ("UPDATE answer_vectors SET vectors = 'short'", "ck_answer_vectors_complete"),
     ],
 )

@@ -7,5 +7,6 @@ from service.api.routes.health import health
 from service.api.routes.keys import keys
 from service.api.routes.pages import pages
 from service.api.routes.questions import questions
+from service.api.routes.reviews import reviews
 
-BLUEPRINTS: tuple[APIBlueprint, ...] = (questions, attempts, keys, health, pages)
+BLUEPRINTS: tuple[APIBlueprint, ...] = (questions, attempts, reviews, keys, health, pages)

@@ -68,6 +68,7 @@ def submit_attempt(once: Once, id: str, body: AttemptIn) -> Response:
         actor=caller(),
         finish=outcome,
         limits=parts().limits,
+        sample=parts().settings.review_sample,
     )
     _note(made.grades[-1].grade)
     return outcome.response

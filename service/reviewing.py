@@ -1,0 +1,316 @@
+"""What people do about marks: look at doubtful ones, overrule them, hear appeals.
+
+Use cases like those of `service.usecases`, and under the same rules. A review is never changed and
+never deleted; the last one of an attempt is its result, whatever the grader says after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from service import ids
+from service.agreement import QuestionAgreement, agreements
+from service.content import check_judgement, check_text, check_words, refuse
+from service.domain import (
+    ApiKey,
+    Appeal,
+    Attempt,
+    Page,
+    Question,
+    Review,
+    StoredGrade,
+    Verdict,
+    Waiting,
+)
+from service.errors import FieldFault
+from service.exchange import Judgement, QueueFilter, QueueOrder
+from service.grader.marking import total
+from service.grouping import AnswerGroup, groups
+from service.usecases import Finish
+
+if TYPE_CHECKING:
+    from service.store import Store, Transaction
+
+Result = TypeVar("Result")
+
+CREDITS: Mapping[Verdict, float] = {
+    Verdict.COVERED: 1.0,
+    Verdict.PARTIAL: 0.5,
+    Verdict.MISSING: 0.0,
+    Verdict.CONTRADICTED: 0.0,
+}
+"""What a person's verdict earns. The grader's own credit for a partial point is its probability."""
+MOST_COMPARED = 500
+"""Answers that are grouped at once: every one is compared with every other."""
+SHOWN_DISAGREEMENTS = 10
+_LONGEST_MESSAGE = 5_000
+
+
+# The queue ---------------------------------------------------------------------------------------
+
+
+def queue(
+    store: Store,
+    filters: QueueFilter,
+    order: QueueOrder = QueueOrder.OLDEST,
+    *,
+    cursor: str | None = None,
+    limit: int = 20,
+) -> Page[Waiting]:
+    """What waits for a person, or what `filters` asks for instead.
+
+    Raises:
+        InvalidInput: a cursor that no listing of the queue gave out.
+        NotFound: the question of the filter does not exist.
+    """
+    with store.snapshot() as tx:
+        return tx.reviews.page(filters, order, cursor=cursor, limit=limit)
+
+
+def claim(store: Store, attempt_id: str, reviewer: str, lease: timedelta) -> Waiting:
+    """Lease an attempt to a reviewer, so that no other marks it meanwhile; again: for longer.
+
+    Raises:
+        InvalidInput: no reviewer's id.
+        NotFound: the attempt does not wait for a review.
+        Claimed: another reviewer holds it.
+    """
+    _check_reviewer(reviewer)
+    with store.transaction() as tx:
+        return tx.reviews.claim(attempt_id, reviewer, lease)
+
+
+def claim_next(
+    store: Store, filters: QueueFilter, order: QueueOrder, reviewer: str, lease: timedelta
+) -> Waiting | None:
+    """Lease the attempt that comes first and fits; None if none does.
+
+    Whoever holds one that fits gets that again. What a reviewer gave back goes to others.
+
+    Raises:
+        InvalidInput: no reviewer's id.
+        NotFound: the question of the filter does not exist.
+    """
+    _check_reviewer(reviewer)
+    with store.transaction() as tx:
+        return tx.reviews.claim_next(filters, order, reviewer, lease)
+
+
+def release(store: Store, attempt_id: str, reviewer: str) -> None:
+    """Give a claimed attempt back without a review.
+
+    Raises:
+        InvalidInput: no reviewer's id.
+        NotFound: the attempt is not in the queue.
+    """
+    _check_reviewer(reviewer)
+    with store.transaction() as tx:
+        tx.reviews.release(attempt_id, reviewer)
+
+
+def sheet(store: Store, attempt_id: str) -> tuple[Attempt, Question]:
+    """An attempt and the content that its last grade was made against.
+
+    Raises:
+        NotFound: no such attempt.
+    """
+    with store.snapshot() as tx:
+        found = tx.attempts.get(attempt_id)
+        return found, _graded_against(tx, found)
+
+
+def _check_reviewer(reviewer: str) -> None:
+    refuse("There can be no such reviewer.", check_words(reviewer, "#/reviewer", 255))
+
+
+# Reviews -----------------------------------------------------------------------------------------
+
+
+def review(
+    store: Store,
+    attempt_id: str,
+    judgement: Judgement,
+    *,
+    actor: ApiKey | None,
+    finish: Finish[Review] | None = None,
+) -> Review:
+    """Overrule, or confirm, the mark of an attempt.
+
+    Raises:
+        InvalidInput: with a pointer to each fault; verdicts on points that the question lacks.
+        NotFound: no such attempt.
+        Erased: its candidate was erased.
+        Claimed: another reviewer holds it.
+    """
+    refuse("The review cannot be accepted.", check_judgement(judgement))
+    with store.transaction() as tx:
+        made = _review(tx, tx.attempts.get(attempt_id), judgement, actor, grouped=False)
+        _finish(finish, tx, made)
+    return made
+
+
+def review_group(
+    store: Store,
+    ref: str,
+    attempt_ids: Sequence[str],
+    judgement: Judgement,
+    *,
+    actor: ApiKey | None,
+    finish: Finish[Mapping[str, Review]] | None = None,
+) -> Mapping[str, Review]:
+    """Give one review to several answers of a question, each kept and logged by itself; or none.
+
+    Raises:
+        InvalidInput: as `review`; attempts twice, or of another question.
+        NotFound: no such attempt.
+        Erased: the candidate of one was erased.
+        Claimed: another reviewer holds one of them.
+    """
+    faults = check_judgement(judgement)
+    if len(set(attempt_ids)) < len(attempt_ids):
+        faults.append(FieldFault(pointer="#/attempts", detail="names an attempt twice"))
+    refuse("The review cannot be accepted.", faults)
+    with store.transaction() as tx:
+        # In one order, so that two groups that share attempts wait for each other in a row.
+        found = [tx.attempts.get(attempt_id) for attempt_id in sorted(attempt_ids)]
+        refuse("The review cannot be accepted.", list(_strangers(ref, attempt_ids, found)))
+        reviews = {
+            each.attempt_id: _review(tx, each, judgement, actor, grouped=True) for each in found
+        }
+        made = {attempt_id: reviews[attempt_id] for attempt_id in attempt_ids}
+        _finish(finish, tx, made)
+    return made
+
+
+def _strangers(ref: str, attempt_ids: Sequence[str], found: Sequence[Attempt]) -> list[FieldFault]:
+    others = {
+        each.attempt_id for each in found if ref not in (each.question_id, each.question_slug)
+    }
+    return [
+        FieldFault(pointer=f"#/attempts/{index}", detail="is an attempt on another question")
+        for index, attempt_id in enumerate(attempt_ids)
+        if attempt_id in others
+    ]
+
+
+def _review(
+    tx: Transaction, attempt: Attempt, judgement: Judgement, actor: ApiKey | None, *, grouped: bool
+) -> Review:
+    question = _graded_against(tx, attempt)
+    stood = attempt.grades[-1]
+    _check_keys(judgement.verdicts, question)
+    score = judgement.score
+    if score is None:
+        score = _score(question, stood, judgement.verdicts)
+    made = tx.reviews.add(
+        attempt.attempt_id,
+        judgement,
+        score=round(score, 1),
+        grade_id=stood.grade_id,
+        grouped=grouped,
+        actor=actor,
+    )
+    tx.record(
+        actor,
+        "attempt.review",
+        attempt.attempt_id,
+        review=made.review_id,
+        graded=stood.grade.score,
+        reviewed=made.score,
+        grouped=grouped,
+    )
+    return made
+
+
+def _graded_against(tx: Transaction, attempt: Attempt) -> Question:
+    version = attempt.grades[-1].grade.provenance.question_version or attempt.version_id
+    return tx.questions.version(ids.uuid_of(ids.Kind.VERSION, version)).content
+
+
+def _check_keys(verdicts: Mapping[str, Verdict], question: Question) -> None:
+    known = {point.key for point in question.points}
+    faults = [
+        FieldFault(
+            pointer=f"#/verdicts/{key}",
+            detail=f"is no point of this question; its points are {', '.join(sorted(known))}",
+        )
+        for key in verdicts
+        if key not in known
+    ]
+    refuse("The review cannot be accepted.", faults)
+
+
+def _score(question: Question, stood: StoredGrade, verdicts: Mapping[str, Verdict]) -> float:
+    """The verdicts' total; points that were not judged keep what the grader gave."""
+    credits = {point.key: point.credit for point in stood.grade.points}
+    credits |= {key: CREDITS[verdict] for key, verdict in verdicts.items()}
+    return total(question.points, [credits[point.key] for point in question.points], question.rule)
+
+
+# Appeals -----------------------------------------------------------------------------------------
+
+
+def appeal(
+    store: Store,
+    attempt_id: str,
+    message: str,
+    *,
+    actor: ApiKey | None,
+    finish: Finish[Appeal] | None = None,
+) -> Appeal:
+    """Have a person look at the mark because the candidate asks for it; once for each attempt.
+
+    Raises:
+        InvalidInput: a message that is blank or cannot be stored.
+        NotFound: no such attempt.
+        Erased: its candidate was erased.
+        AlreadyAppealed: there was an appeal before.
+    """
+    faults = check_words(message, "#/message", _LONGEST_MESSAGE)
+    refuse("The appeal cannot be accepted.", faults)
+    with store.transaction() as tx:
+        stood = tx.attempts.get(attempt_id).grades[-1].grade
+        made = tx.reviews.appeal(attempt_id, message, stood)
+        tx.record(actor, "attempt.appeal", attempt_id)
+        _finish(finish, tx, made)
+    return made
+
+
+# Looking at many ---------------------------------------------------------------------------------
+
+
+def answer_groups(store: Store, ref: str, *, similarity: float) -> tuple[AnswerGroup, ...]:
+    """Similar answers among those to a question that wait for a review (the oldest 500).
+
+    Raises:
+        NotFound: no such question.
+    """
+    with store.snapshot() as tx:
+        waiting = tx.reviews.waiting_answers(ref, MOST_COMPARED)
+    return groups(waiting, similarity)
+
+
+def agreement(
+    store: Store, question: str | None = None, *, sampled: bool = False
+) -> tuple[QuestionAgreement, ...]:
+    """How far grader and reviewers agree, question by question, the worst first.
+
+    Args:
+        sampled: only of attempts drawn by chance. The others came to a person because of a doubt
+            or an appeal, so over all the grader looks worse than it is.
+
+    Raises:
+        NotFound: no such question.
+    """
+    if question is not None:
+        refuse("The filter cannot be used.", check_text(question, "#/question"))
+    with store.snapshot() as tx:
+        pairs = list(tx.reviews.marked_pairs(question, sampled=sampled))
+    return agreements(pairs, shown=SHOWN_DISAGREEMENTS)
+
+
+def _finish(finish: Finish[Result] | None, tx: Transaction, result: Result) -> None:
+    if finish is not None:
+        finish(tx, result)
