@@ -311,6 +311,17 @@ def agreement(
     return agreements(pairs, shown=SHOWN_DISAGREEMENTS)
 
 
+def reviewed_answers(store: Store) -> list[tuple[Question, str, float]]:
+    """What was asked, what was answered, and the score of the last review, oldest first.
+
+    Equal versions are one object. Erased answers are left out.
+    """
+    with store.snapshot() as tx:
+        found = tx.reviews.reviewed_answers()
+        versions = {each: tx.questions.version(each).content for each, _, _ in found}
+    return [(versions[each], answer, score) for each, answer, score in found]
+
+
 def _finish(finish: Finish[Result] | None, tx: Transaction, result: Result) -> None:
     if finish is not None:
         finish(tx, result)

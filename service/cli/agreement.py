@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.common import as_json, say, told
+from service.cli.common import as_json, opened_store, say, told
 from service.config import Settings, read_settings
 from service.errors import InvalidInput
 
 if TYPE_CHECKING:
     from evaluation.adapt import Comparison
     from evaluation.evaluate import Study
+    from evaluation.measured import Case
     from service.encoder import SentenceEncoder
     from service.grader import Grader
 
@@ -116,8 +117,13 @@ def evaluate(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON lines with marks of your own: move the calibration in use towards them.",
 )
-@click.option("--question", help="With --marks: fit for this question alone (its slug).")
-@click.option("--force", is_flag=True, help="With --marks: write it even if it is no better.")
+@click.option(
+    "--reviews",
+    is_flag=True,
+    help="The same with the reviews in the database: move the calibration towards them.",
+)
+@click.option("--question", help="With marks or reviews: fit for this question alone (its slug).")
+@click.option("--force", is_flag=True, help="With these: write it even if it is no better.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -130,6 +136,7 @@ def fit(
     data: Path | None,
     questions: Path,
     marks: Path | None,
+    reviews: bool,
     question: str | None,
     force: bool,
     output: Path,
@@ -137,16 +144,19 @@ def fit(
 ) -> None:
     """Fit a calibration for the encoder in use to human-graded answers.
 
-    Without --marks, from nothing, to whole data sets: what is shipped is made so. With --marks,
-    the calibration in use is moved towards your own graders, and the result is only written if
-    cross-validation shows that it marks better.
+    By itself, from nothing, to whole data sets: what is shipped is made so. With --marks or
+    --reviews, the calibration in use is moved towards your own graders, and the result is only
+    written if cross-validation shows that it marks better.
     """
     settings = read_settings()
-    if marks is not None:
-        _fit_marks(settings, marks, question, questions, output, force=force, as_json=as_json)
+    if marks is not None and reviews:
+        raise InvalidInput("give --marks or --reviews, not both")
+    if marks is not None or reviews:
+        cases = _own_marks(settings, marks, questions, question)
+        _fit_marks(settings, cases, question, output, force=force, as_json=as_json)
         return
     if question is not None or force:
-        raise InvalidInput("--question and --force belong to --marks: name a file of marks too")
+        raise InvalidInput("--question and --force belong to --marks or --reviews: give one too")
     from evaluation.evaluate import fit_calibration
 
     encoder = _encoder(settings)
@@ -156,11 +166,27 @@ def fit(
     click.echo(json.dumps(summary) if as_json else f"calibration {calibration} written to {output}")
 
 
+def _own_marks(
+    settings: Settings, path: Path | None, folder: Path, question: str | None
+) -> list[Case]:
+    """From the file, or without one from the database."""
+    from service.cli.marks import read_marks, reviewed_cases
+    from service.seeding import read_folder
+
+    if path is not None:
+        known = {content.slug: content for content in read_folder(folder)}
+        return read_marks(path, known, settings, only=question)
+    with opened_store(settings) as store:
+        cases = reviewed_cases(store, only=question)
+    if not cases:
+        raise InvalidInput("the database holds no such reviews: POST /v1/attempts/{id}/reviews")
+    return cases
+
+
 def _fit_marks(
     settings: Settings,
-    path: Path,
+    cases: list[Case],
     question: str | None,
-    folder: Path,
     output: Path,
     *,
     force: bool,
@@ -171,11 +197,7 @@ def _fit_marks(
     from evaluation import adapt
     from evaluation.measured import VectorTable, VerdictTable, measure_cases
     from service.assembly import calibration_of, calibration_path, load_verifier_for
-    from service.cli.marks import read_marks
-    from service.seeding import read_folder
 
-    known = {content.slug: content for content in read_folder(folder)}
-    cases = read_marks(path, known, settings, only=question)
     current = calibration_of(settings)
     base = current if question is None else current.of(question)
     encoder = _encoder(settings)

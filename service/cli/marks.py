@@ -1,4 +1,4 @@
-"""Reading human marks: JSON lines that say what was asked, what was answered and what it got."""
+"""Human marks: JSON lines that say what was asked, answered and given, or stored reviews."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from service.errors import InvalidInput, PointmarkError
 
 if TYPE_CHECKING:
     from evaluation.measured import Case
+    from service.store import Store
 
 
 def read_marks(
@@ -47,6 +48,26 @@ def read_marks(
             if only is None or case.group == only:
                 cases.append(case)
     return cases
+
+
+def reviewed_cases(store: Store, *, only: str | None) -> list[Case]:
+    """The stored reviews as marked answers; of this question alone if one is named."""
+    from evaluation.measured import Case
+    from service.reviewing import reviewed_answers
+
+    return [
+        Case(
+            question=question,
+            alternatives=None,
+            answer=answer,
+            target=score / 100,
+            contradictory=None,
+            dataset="marks",
+            group=question.slug,
+        )
+        for question, answer, score in reviewed_answers(store)
+        if only is None or question.slug == only
+    ]
 
 
 def _case(

@@ -61,6 +61,12 @@ from service.store.questions import named
 _OPEN = QueueRow.reviewed_at.is_(None)
 _HELD = and_(_OPEN, QueueRow.claimed_until > func.now())
 _FREE = and_(_OPEN, or_(QueueRow.claimed_until.is_(None), QueueRow.claimed_until <= func.now()))
+_LAST = (
+    select(ReviewRow.id)
+    .ext(distinct_on(ReviewRow.attempt_id))
+    .order_by(ReviewRow.attempt_id, ReviewRow.id.desc())
+)
+"""The last review of each attempt."""
 _STATES = {
     QueueState.WAITING: _FREE,
     QueueState.CLAIMED: _HELD,
@@ -303,11 +309,6 @@ class Reviews:
         Raises:
             NotFound: no such question.
         """
-        last = (
-            select(ReviewRow.id)
-            .ext(distinct_on(ReviewRow.attempt_id))
-            .order_by(ReviewRow.attempt_id, ReviewRow.id.desc())
-        )
         verdicts = (
             select(func.jsonb_object_agg(PointGradeRow.key, PointGradeRow.verdict))
             .where(PointGradeRow.grade_id == ReviewRow.grade_id)
@@ -327,7 +328,7 @@ class Reviews:
             .join(GradeRow, GradeRow.id == ReviewRow.grade_id)
             .join(VersionRow, VersionRow.id == GradeRow.version_id)
             .join(QuestionRow, QuestionRow.id == VersionRow.question_id)
-            .where(ReviewRow.id.in_(last))
+            .where(ReviewRow.id.in_(_LAST))
         )
         if question is not None:
             *_, condition = self._fitting(QueueFilter(question=question))
@@ -347,6 +348,18 @@ class Reviews:
                     for key, verdict in row.verdicts.items()
                 ),
             )
+
+    def reviewed_answers(self) -> list[tuple[UUID, str, float]]:
+        """Version that was marked against, answer, and score by the last review, oldest first."""
+        wanted = (
+            select(GradeRow.version_id, AttemptRow.answer, ReviewRow.score)
+            .join(AttemptRow, AttemptRow.id == ReviewRow.attempt_id)
+            .join(GradeRow, GradeRow.id == ReviewRow.grade_id)
+            .where(ReviewRow.id.in_(_LAST), AttemptRow.answer.is_not(None))
+            .order_by(ReviewRow.id)
+        )
+        rows = self._session.execute(wanted)
+        return [(row.version_id, row.answer or "", row.score) for row in rows]
 
     def waiting_answers(self, question: str, most: int) -> list[Comparable]:
         """Answers to a question that wait for a review, the oldest first, as grouping needs them.

@@ -13,13 +13,19 @@ from click.testing import CliRunner, Result
 
 from evaluation.adapt import adapted, learning_curve
 from evaluation.evaluate import Study, study
+from service import reviewing, usecases
 from service.cli import main
 from service.domain import Answer, Question
 from service.encoder import SentenceEncoder
+from service.errors import NotFound
+from service.exchange import Judgement
 from service.grader import Grader
 from service.grader.calibration import SHIPPED, load_calibration
+from service.store import Store
+from service.usecases import QuestionCache
 
 SLUG = "exploding-gradients"
+CACHE = QuestionCache()
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +190,52 @@ def test_the_learning_curve_measures_on_answers_that_were_not_drawn(measured: St
 
     assert set(curve) == {5, 20}
     assert all(0 < before < 100 and 0 < after < 100 for before, after in curve.values())
+
+
+def test_stored_reviews_are_marks_too(
+    store: Store,
+    clean_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    grader: Grader,
+    graded: list[tuple[Question, str, float]],
+) -> None:
+    monkeypatch.setenv("POINTMARK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATABASE_URL", clean_database_url)
+    output = tmp_path / "own.json"
+    command = ["fit", "--reviews", "--json", "--output", str(output)]
+
+    without = CliRunner().invoke(main, command)
+    for question, text, score in graded[:60]:
+        _reviewed(store, grader, question, text, generous(score))
+    result = CliRunner().invoke(main, command)
+
+    assert without.exit_code == 1
+    assert "holds no such reviews" in without.stderr
+    assert result.exit_code == 0, result.output
+    said: Mapping[str, Any] = json.loads(result.stdout)
+    assert said["marks"] == 60
+    assert said["error_adapted"] < said["error_now"]
+    assert load_calibration(output).identity == said["calibration"]
+
+
+def _reviewed(store: Store, grader: Grader, question: Question, text: str, score: float) -> None:
+    """Keep an answer and a review of it; an earlier review does not count."""
+    try:
+        store.published_version(question.slug)
+    except NotFound:
+        usecases.create_question(store, question, actor=None)
+        usecases.publish(store, question.slug, if_match="*", actor=None)
+    made = usecases.submit_attempt(
+        store,
+        grader,
+        CACHE,
+        question.slug,
+        candidate="ada",
+        answer=Answer(text=text),
+        metadata={},
+        actor=None,
+    )
+    for given in (0.0, score):
+        judgement = Judgement(reviewer="grace", verdicts={}, score=given, reason="So.")
+        reviewing.review(store, made.attempt_id, judgement, actor=None)
