@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -61,6 +61,27 @@ class FlagCode(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     UNREADABLE_TEXT = "unreadable_text"
     """Much of the answer is in a script that the encoder has no tokens for."""
+
+
+class Feedback(StrEnum):
+    """When the candidate of a session sees grades."""
+
+    NEVER = "never"
+    AFTER_ANSWER = "after_answer"
+    AFTER_FINISH = "after_finish"
+    """Once the session is over, whichever way it ended."""
+
+
+class SessionState(StrEnum):
+    """Where a session stands."""
+
+    CREATED = "created"
+    STARTED = "started"
+    FINISHED = "finished"
+    """The candidate said so."""
+    EXPIRED = "expired"
+    """Its time ran out, or it was never begun."""
+    CANCELLED = "cancelled"
 
 
 class WaitReason(StrEnum):
@@ -384,8 +405,72 @@ class Attempt:
     reviews: tuple[Review, ...] = ()
     """Oldest first."""
     appeal: Appeal | None = None
+    session_id: str | None = None
+    """``ses_…``; None outside of a session."""
     erased: bool = False
     """True once the candidate was erased: candidate, answer, metadata and feedback are empty."""
+
+    @property
+    def score(self) -> float:
+        """The score that counts: of the last review if there is one, else of the last grade."""
+        return self.reviews[-1].score if self.reviews else self.grades[-1].grade.score
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A sitting: the questions that one candidate is to answer, and the rules for it."""
+
+    session_id: str
+    """``ses_…``"""
+    candidate: str
+    """The platform's own id; empty once erased."""
+    key_id: str
+    """The API key that made it."""
+    questions: tuple[QuestionVersion, ...]
+    """In the order in which they are asked. The versions are those of its making: an edit in the
+    meantime changes nothing."""
+    language: Language | None
+    """What the candidate is shown; None: every language there is."""
+    time_limit: timedelta | None
+    """From the start on; None: until it closes."""
+    extra_time: timedelta
+    """An accommodation, added to the limit."""
+    opens_at: datetime
+    closes_at: datetime
+    attempts_allowed: int
+    """For each question."""
+    feedback: Feedback
+    metadata: Mapping[str, Any]
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    change: int = 0
+    """Number of its last change among those of all sessions."""
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the last answer is taken: the limit counts from the start, and nothing passes the
+        closing."""
+        if self.started_at is None or self.time_limit is None:
+            return self.closes_at
+        return min(self.closes_at, self.started_at + self.time_limit + self.extra_time)
+
+    def state(self, now: datetime) -> SessionState:
+        """Where it stands at a moment."""
+        if self.cancelled_at is not None:
+            return SessionState.CANCELLED
+        if self.finished_at is not None:
+            return SessionState.FINISHED
+        if now >= self.ends_at:
+            return SessionState.EXPIRED
+        return SessionState.CREATED if self.started_at is None else SessionState.STARTED
+
+    def shows_grades(self, now: datetime) -> bool:
+        """Whether the candidate sees grades at a moment."""
+        if self.feedback is Feedback.AFTER_FINISH:
+            return self.state(now) in (SessionState.FINISHED, SessionState.EXPIRED)
+        return self.feedback is Feedback.AFTER_ANSWER
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,10 @@
     │   ├── StillRunning        the same idempotency key is being worked on
     │   ├── Claimed             another reviewer holds the attempt
     │   ├── AlreadyAppealed     an attempt's mark is appealed against once
-    │   └── Erased              the candidate was erased, and the answer with them
+    │   ├── Erased              the candidate was erased, and the answer with them
+    │   ├── SessionNotOpen      the session is not to be begun yet, or was not begun
+    │   ├── SessionOver         the session takes no more answers
+    │   └── NoAttemptsLeft      the question was answered as often as the session allows
     ├── StaleVersion            the caller edited a version that is no longer the latest
     ├── KeyReused               an idempotency key came back with another body
     ├── Unauthenticated         no key, a malformed key, or an unknown or revoked one
@@ -101,6 +104,18 @@ class AlreadyAppealed(Conflict):
 
 class Erased(Conflict):
     """The candidate was erased, and the answer with them."""
+
+
+class SessionNotOpen(Conflict):
+    """The session cannot be begun yet, or was not begun."""
+
+
+class SessionOver(Conflict):
+    """The session was finished, cancelled, or ran out of time."""
+
+
+class NoAttemptsLeft(Conflict):
+    """The question was answered as often as the session allows."""
 
 
 class StaleVersion(PointmarkError):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from service.domain import FlagCode, Language, Verdict, VersionStatus, WaitReason
+from service.domain import Feedback, FlagCode, Language, Verdict, VersionStatus, WaitReason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,34 @@ class QueueFilter:
     reason: WaitReason | None = None
     flag: FlagCode | None = None
     language: Language | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """Questions chosen by chance: the same seed and the same bank give the same ones."""
+
+    filters: QuestionFilter
+    count: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionPlan:
+    """What a platform asks for when it makes a session."""
+
+    candidate: str
+    questions: tuple[str, ...] | Draw
+    """Ids or slugs in order, or a draw."""
+    language: Language | None
+    time_limit: timedelta | None
+    extra_time: timedelta
+    opens_at: datetime | None
+    """None: at once."""
+    closes_at: datetime | None
+    """None: a week after it opens."""
+    attempts_allowed: int
+    feedback: Feedback
+    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     ATTEMPT = "att"
     GRADE = "grd"
     REVIEW = "rev"
+    SESSION = "ses"
     KEY = "key"
 
 
@@ -86,6 +87,11 @@ def uuid_of(kind: Kind, text: str) -> UUID:
     if value is None:
         raise ValueError(f"{text!r} is not an id of the kind {kind.value!r}")
     return value
+
+
+def kind_of(text: str) -> Kind:
+    """What an id that this service gave out names."""
+    return Kind(text.rpartition("_")[0])
 
 
 def parse(kind: Kind, text: str) -> UUID | None:

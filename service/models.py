@@ -299,11 +299,86 @@ class AttemptRow(Base):
     """The platform's own data, never looked into. NULL once erased."""
     created_at: Mapped[datetime]
 
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("sessions.id"), index=True)
+    """NULL: outside of any session."""
+
     version: Mapped[VersionRow] = relationship(lazy="raise")
     candidate: Mapped[CandidateRow] = relationship(lazy="raise")
     grades: Mapped[list[GradeRow]] = relationship(lazy="raise", order_by="GradeRow.id")
     reviews: Mapped[list[ReviewRow]] = relationship(lazy="raise", order_by="ReviewRow.id")
     appeal: Mapped[AppealRow | None] = relationship(lazy="raise")
+
+
+class SessionRow(Base):
+    """A sitting of one candidate."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        Index(None, "change", unique=True),
+        _one_of("language", "en", "zh"),
+        _one_of("feedback", "never", "after_answer", "after_finish"),
+        CheckConstraint("time_limit_s > 0", name="time_limit_positive"),
+        CheckConstraint("extra_time_s >= 0", name="extra_time_range"),
+        CheckConstraint("attempts_allowed > 0", name="attempts_positive"),
+        CheckConstraint("opens_at < closes_at", name="window_order"),
+        CheckConstraint(
+            "finished_at IS NULL OR (started_at IS NOT NULL AND cancelled_at IS NULL)",
+            name="states_in_order",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    candidate_id: Mapped[UUID] = mapped_column(ForeignKey("candidates.id"), index=True)
+    key_id: Mapped[UUID] = mapped_column(ForeignKey("api_keys.id"))
+    """The API key that made it, and that its answers come through."""
+    language: Mapped[str | None]
+    """NULL: all."""
+    time_limit_s: Mapped[int | None]
+    """NULL: none."""
+    extra_time_s: Mapped[int]
+    opens_at: Mapped[datetime]
+    closes_at: Mapped[datetime]
+    attempts_allowed: Mapped[int]
+    feedback: Mapped[str]
+    extra: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSON(none_as_null=True))
+    """The platform's own data. NULL once erased."""
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    """NULL until started."""
+    finished_at: Mapped[datetime | None]
+    """NULL unless the candidate finished."""
+    cancelled_at: Mapped[datetime | None]
+    """NULL unless cancelled."""
+    expiry_told: Mapped[bool]
+    """Whether running out of time was counted as a change."""
+    change: Mapped[int] = mapped_column(BigInteger())
+    """Grows with every change of any session; what platforms poll by."""
+
+    candidate: Mapped[CandidateRow] = relationship(lazy="raise")
+    questions: Mapped[list[SessionQuestionRow]] = relationship(
+        lazy="raise", order_by="SessionQuestionRow.position"
+    )
+
+
+class SessionQuestionRow(Base):
+    """A question of a session, in the version it is asked in."""
+
+    __tablename__ = "session_questions"
+    __table_args__ = (UniqueConstraint("session_id", "version_id"),)
+
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("question_versions.id"))
+
+
+class SigningKeyRow(Base):
+    """The secret that candidates' tokens are signed with: one for all that serve this database."""
+
+    __tablename__ = "signing_keys"
+    __table_args__ = (CheckConstraint("octet_length(secret) >= 32", name="secret_length"),)
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    secret: Mapped[bytes]
 
 
 class GradeRow(Base):
@@ -529,7 +604,7 @@ class IdempotencyRow(Base):
     body: Mapped[bytes | None]
     """NULL until the request has finished."""
     subject_id: Mapped[UUID | None]
-    """The attempt that the body tells of: erasing it deletes this row. NULL: none."""
+    """The attempt or session that the body tells of: erasing it deletes this row. NULL: none."""
     expires_at: Mapped[datetime]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from service import ids
 from service.agreement import QuestionAgreement, agreements
@@ -28,12 +28,10 @@ from service.errors import FieldFault
 from service.exchange import Judgement, QueueFilter, QueueOrder
 from service.grader.marking import total
 from service.grouping import AnswerGroup, groups
-from service.usecases import Finish
+from service.usecases import Finish, close_with
 
 if TYPE_CHECKING:
     from service.store import Store, Transaction
-
-Result = TypeVar("Result")
 
 CREDITS: Mapping[Verdict, float] = {
     Verdict.COVERED: 1.0,
@@ -147,7 +145,7 @@ def review(
     refuse("The review cannot be accepted.", check_judgement(judgement))
     with store.transaction() as tx:
         made = _review(tx, tx.attempts.get(attempt_id), judgement, actor, grouped=False)
-        _finish(finish, tx, made)
+        close_with(finish, tx, made)
     return made
 
 
@@ -180,7 +178,7 @@ def review_group(
             each.attempt_id: _review(tx, each, judgement, actor, grouped=True) for each in found
         }
         made = {attempt_id: reviews[attempt_id] for attempt_id in attempt_ids}
-        _finish(finish, tx, made)
+        close_with(finish, tx, made)
     return made
 
 
@@ -274,7 +272,7 @@ def appeal(
         stood = tx.attempts.get(attempt_id).grades[-1].grade
         made = tx.reviews.appeal(attempt_id, message, stood)
         tx.record(actor, "attempt.appeal", attempt_id)
-        _finish(finish, tx, made)
+        close_with(finish, tx, made)
     return made
 
 
@@ -320,8 +318,3 @@ def reviewed_answers(store: Store) -> list[tuple[Question, str, float]]:
         found = tx.reviews.reviewed_answers()
         versions = {each: tx.questions.version(each).content for each, _, _ in found}
     return [(versions[each], answer, score) for each, answer, score in found]
-
-
-def _finish(finish: Finish[Result] | None, tx: Transaction, result: Result) -> None:
-    if finish is not None:
-        finish(tx, result)

@@ -81,7 +81,7 @@ def create_question(
     with store.transaction() as tx:
         version = tx.questions.add(content)
         tx.record(actor, "question.create", version.question_id)
-        _finish(finish, tx, version)
+        close_with(finish, tx, version)
     return version
 
 
@@ -113,7 +113,7 @@ def save_draft(
         _check_slug_change(head, content.slug)
         version = tx.questions.write_draft(head, content)
         tx.record(actor, "question.save_draft", version.question_id, number=version.number)
-        _finish(finish, tx, version)
+        close_with(finish, tx, version)
     return version
 
 
@@ -146,7 +146,7 @@ def publish(
         _check_etag(head, if_match)
         version = tx.questions.publish_draft(head)
         tx.record(actor, "question.publish", version.question_id, number=version.number)
-        _finish(finish, tx, version)
+        close_with(finish, tx, version)
     return version
 
 
@@ -345,13 +345,18 @@ def submit_attempt(
             answer=answer.text,
             metadata=metadata,
             marked=marked,
-            actor=actor,
+            key_id=None if actor is None else actor.key_id,
         )
-        reasons = reasons_to_look(attempt, sample)
-        if reasons:
-            tx.reviews.enqueue(attempt.attempt_id, reasons, marked.grade)
-        _finish(finish, tx, attempt)
+        queue_for_review(tx, attempt, sample)
+        close_with(finish, tx, attempt)
     return attempt
+
+
+def queue_for_review(tx: Transaction, attempt: Attempt, sample: float) -> None:
+    """Put a new attempt into the review queue if there is a reason to look at it."""
+    reasons = reasons_to_look(attempt, sample)
+    if reasons:
+        tx.reviews.enqueue(attempt.attempt_id, reasons, attempt.grades[-1].grade)
 
 
 def reasons_to_look(attempt: Attempt, sample: float) -> frozenset[WaitReason]:
@@ -374,7 +379,13 @@ def ready_question(store: Store, grader: Grader, cache: QuestionCache, ref: str)
         NotFound: no such question, or it is archived.
         NotPublished: it has only a draft.
     """
-    version_id = store.published_version(ref)
+    return ready_version(store, grader, cache, store.published_version(ref))
+
+
+def ready_version(
+    store: Store, grader: Grader, cache: QuestionCache, version_id: UUID
+) -> ReadyQuestion:
+    """A version that must exist with its vectors, from the cache if it is there."""
     ready = cache.get(version_id)
     if ready is None:
         with store.snapshot() as tx:
@@ -474,7 +485,7 @@ def create_key(
     with store.transaction() as tx:
         key = tx.keys.add(prefix=prefix, digest=digest, name=name, scopes=frozenset(scopes))
         tx.record(actor, "key.create", key.key_id, scopes=sorted(scopes))
-        _finish(finish, tx, (key, token))
+        close_with(finish, tx, (key, token))
     return key, token
 
 
@@ -575,6 +586,7 @@ def _key_faults(name: str, scopes: Collection[Scope]) -> list[FieldFault]:
     return faults
 
 
-def _finish(finish: Finish[Result] | None, tx: Transaction, result: Result) -> None:
+def close_with(finish: Finish[Result] | None, tx: Transaction, result: Result) -> None:
+    """Let `finish`, if there is one, see the result before the commit."""
     if finish is not None:
         finish(tx, result)

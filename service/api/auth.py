@@ -8,7 +8,7 @@ from typing import ParamSpec
 
 from flask import Response, request
 
-from service import usecases
+from service import sessions, usecases
 from service.api.context import caller, parts, state
 from service.api.problems import QuotaExceeded
 from service.domain import Scope
@@ -17,6 +17,8 @@ from service.errors import Forbidden, Unauthenticated
 P = ParamSpec("P")
 
 SCHEME = "ApiKey"
+SESSION_SCHEME = "SessionToken"
+SHAPES = {"an API key": "pm_…", "the token of a session": "ey…"}
 
 
 def needs(*scopes: Scope) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
@@ -37,6 +39,23 @@ def needs(*scopes: Scope) -> Callable[[Callable[P, Response]], Callable[P, Respo
     return decorate
 
 
+def seated(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Let only candidates in, by the token of their session."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
+        settings, current = parts().settings, state()
+        current.seat = sessions.seat_of(_token("the token of a session"), parts().signing_secret())
+        current.quota = parts().store.count_candidate(
+            current.seat.session_id, limit=settings.rate_limit, window_s=settings.rate_window_s
+        )
+        if current.quota.exceeded:
+            raise QuotaExceeded(current.quota)
+        return view(*args, **kwargs)
+
+    return guarded
+
+
 def authenticate() -> None:
     """Find out whose key this is and count the request.
 
@@ -47,7 +66,7 @@ def authenticate() -> None:
     settings, current = parts().settings, state()
     current.caller, current.quota = usecases.authenticate(
         parts().store,
-        _token(),
+        _token("an API key"),
         rate_limit=settings.rate_limit,
         rate_window_s=settings.rate_window_s,
     )
@@ -62,10 +81,12 @@ def require(*scopes: Scope) -> None:
         raise Forbidden(f"This call needs a key with the scope {scopes[0].value!r}.")
 
 
-def _token() -> str:
+def _token(what: str) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if not scheme:
-        raise Unauthenticated("This call needs an API key: Authorization: Bearer pm_….")
+        raise Unauthenticated(f"This call needs {what}: Authorization: Bearer {SHAPES[what]}.")
     if scheme.lower() != "bearer":
-        raise Unauthenticated("Only the scheme Bearer is known: Authorization: Bearer pm_….")
+        raise Unauthenticated(
+            f"Only the scheme Bearer is known: Authorization: Bearer {SHAPES[what]}."
+        )
     return token.strip()

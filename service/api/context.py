@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app, g
 
+from service import sessions
 from service.api.rubrics import RecentRubrics
 from service.config import Settings
 from service.content import Limits
 from service.domain import ApiKey
 from service.errors import Unauthenticated
 from service.exchange import Quota
+from service.sessions import Seat
 from service.usecases import QuestionCache
 
 if TYPE_CHECKING:
@@ -37,6 +39,14 @@ class Parts:
     rubrics: RecentRubrics = field(default_factory=RecentRubrics)
     roll: Roll | None = None
     """None: this process is the only one."""
+    secret: bytes | None = None
+    """For tokens of sessions; None until one is made or comes."""
+
+    def signing_secret(self) -> bytes:
+        """The secret that tokens of sessions are signed with."""
+        if self.secret is None:
+            self.secret = sessions.signing_secret(self.store)
+        return self.secret
 
 
 @dataclass(kw_only=True)
@@ -48,6 +58,8 @@ class RequestState:
     begun: float = field(default_factory=perf_counter)
     caller: ApiKey | None = None
     """None until authenticated."""
+    seat: Seat | None = None
+    """The session whose token the request came with; None for API keys."""
     quota: Quota | None = None
     document: Any = None
     """The JSON that was sent; None without a body."""
@@ -63,6 +75,14 @@ def parts() -> Parts:
 def state() -> RequestState:
     """The state of the request in work."""
     return cast(RequestState, g.pointmark)
+
+
+def seat() -> Seat:
+    """The session whose token the request came with."""
+    found = state().seat
+    if found is None:
+        raise Unauthenticated("This call needs the token of a session.")
+    return found
 
 
 def caller() -> ApiKey:

@@ -105,10 +105,13 @@ def idempotent(
         if key is None:
             return view(Once(None), *args, **kwargs)
         store = parts().store
+        # A candidate's keys are the session's own: two candidates may come with the same one.
+        seat = state().seat
+        owner, mine = (caller().key_id, "") if seat is None else (seat.key_id, seat.session_id)
         claim = store.claim(
-            caller().key_id,
+            owner,
             f"{request.method} {request.url_rule}",
-            key,
+            f"{mine} {key}" if mine else key,
             _fingerprint(),
             lease_s=LEASE_S,
             keep_s=3600 * parts().settings.idempotency_hours,

@@ -69,6 +69,7 @@ def _line(
         "request_id": current.request_id,
         "trace_id": current.trace_id,
         "key": None if current.caller is None else current.caller.key_id,
+        "session": None if current.seat is None else current.seat.session_id,
         "method": request.method,
         "route": route,
         "status": response.status_code,
@@ -82,7 +83,7 @@ def _add_headers(response: Response, current: RequestState, seconds: float) -> N
         response.headers.setdefault(name, value)
     response.headers["X-Request-Id"] = current.request_id
     response.headers["Server-Timing"] = _timing(current, seconds)
-    if current.caller is not None:
+    if current.caller is not None or current.seat is not None:
         # What a key is shown is for its holder alone.
         response.headers.setdefault("Cache-Control", "private, no-cache")
     if current.quota is not None and current.quota.limit:

@@ -14,7 +14,7 @@ from typing import Any
 from apiflask import APIFlask
 
 from service.api import problems, schemas
-from service.api.auth import SCHEME
+from service.api.auth import SCHEME, SESSION_SCHEME
 from service.api.operations import EMPTY_STATUS, HEADERS_IN, HEADERS_OUT, PROBLEMS
 from service.api.reading import StrictAdapter
 from service.config import Settings
@@ -77,7 +77,7 @@ def configure(app: APIFlask, settings: Settings) -> None:
         AUTO_200_RESPONSE=False,
         SERVERS=[{"url": "/"}],
         INFO={"description": DESCRIPTION, "license": _LICENSE},
-        SECURITY_SCHEMES={SCHEME: _SECURITY_SCHEME},
+        SECURITY_SCHEMES={SCHEME: _SECURITY_SCHEME, SESSION_SCHEME: _SESSION_SCHEME},
     )
 
     @app.spec_processor  # type: ignore[arg-type]
@@ -91,6 +91,14 @@ _SECURITY_SCHEME = {
     "scheme": "bearer",
     "bearerFormat": "pm_<prefix>_<secret>",
     "description": "An API key. Each operation names the scope that it needs; `admin` has all.",
+}
+
+
+_SESSION_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "What a candidate is let into one session with; `createSession` gives it.",
 }
 
 
@@ -128,7 +136,7 @@ def _problem_shapes() -> dict[str, Any]:
 
 def _set_limits(shapes: dict[str, Any], settings: Settings) -> None:
     """Say the limits that are set here, not the defaults."""
-    for name in ("AttemptIn", "GradeIn"):
+    for name in ("AttemptIn", "GradeIn", "SessionAnswerIn"):
         shapes[name]["properties"]["answer"]["maxLength"] = settings.max_answer_chars
     shapes["QuestionIn"]["properties"]["points"]["maxItems"] = settings.max_points
 
@@ -156,8 +164,9 @@ def _complete_operation(operation: dict[str, Any]) -> None:
 def _implied(operation: Mapping[str, Any]) -> Iterator[str]:
     """Codes that follow from what an operation takes."""
     if "security" in operation:
-        yield from ("unauthenticated", "forbidden", "quota_exceeded", "unavailable")
-        yield "internal_error"
+        yield from ("unauthenticated", "quota_exceeded", "unavailable", "internal_error")
+        if SCHEME in operation["security"][0]:
+            yield "forbidden"
     if "requestBody" in operation:
         yield from ("malformed_json", "body_too_large", "unsupported_media_type", "invalid_input")
     if any(parameter["in"] == "query" for parameter in operation["parameters"]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.api.auth import SCHEME
+from service.api.auth import SCHEME, SESSION_SCHEME
 from service.domain import Scope
 
 PROBLEMS = "x-problems"
@@ -21,6 +21,7 @@ def about(
     operation_id: str,
     *,
     scope: Scope | None = None,
+    candidate: bool = False,
     problems: tuple[str, ...] = (),
     takes: tuple[str, ...] = (),
     gives: tuple[str, ...] = (),
@@ -28,7 +29,8 @@ def about(
 ) -> dict[str, Any]:
     """Arguments for `@doc`.
 
-    `problems` lists codes beside those that follow from the rest; `takes` and `gives` name
+    `candidate`: it is called with the token of a session instead of a key. `problems` lists codes
+    beside those that follow from the rest; `takes` and `gives` name
     headers; `empty` is a success status that has no body.
     """
     described: dict[str, Any] = {
@@ -42,4 +44,6 @@ def about(
     }
     if scope is not None:
         described["security"] = [{SCHEME: [scope.value]}]
+    if candidate:
+        described["security"] = [{SESSION_SCHEME: []}]
     return described

@@ -45,11 +45,14 @@ def of_question(data: Data, version: QuestionVersion, status: int = 200) -> Resp
     return json_response(data, status, headers)
 
 
-def page(items: list[Data], next_cursor: str | None) -> Response:
-    """One page of a listing, with a Link to the next."""
-    data = {"data": items, "has_more": next_cursor is not None, "next_cursor": next_cursor}
-    response = json_response(data)
-    if next_cursor is not None:
+def page(items: list[Data], next_cursor: str | None, *, more: bool | None = None) -> Response:
+    """One page of a listing, with a Link to the next.
+
+    `more`: whether there is a next one now, where the cursor does not tell.
+    """
+    more = next_cursor is not None if more is None else more
+    response = json_response({"data": items, "has_more": more, "next_cursor": next_cursor})
+    if more and next_cursor is not None:
         # Relative: behind a proxy this service does not know its own address.
         query = urlencode({**request.args.to_dict(), "cursor": next_cursor})
         response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'

@@ -246,6 +246,77 @@ class GradeIn(_Body):
     language: LanguageCode | None = None
 
 
+def _whole(value: object) -> object:
+    """JSON has one kind of number, and 15.0 is an integer to JSON Schema."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Seconds = Annotated[int, Field(ge=1, le=86_400), BeforeValidator(_whole)]
+
+
+def _moment_in(value: object) -> object:
+    return _moment(value) if isinstance(value, str) else value
+
+
+MomentIn = Annotated[datetime, BeforeValidator(_moment_in)]
+
+
+class DrawIn(TypedDict):
+    """Questions chosen by chance; the same seed and the same bank give the same ones."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    count: Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)]
+    seed: NotRequired[Annotated[int, Field(ge=0, le=2**53), BeforeValidator(_whole)]]
+    topic: NotRequired[str]
+    difficulty: NotRequired[Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole)]]
+    tag: NotRequired[str]
+
+
+class SessionIn(_Body):
+    """What one candidate is to answer, and the rules: `questions` in order, or a `draw`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["questions"], "properties": {"draw": {"type": "null"}}},
+                {"required": ["draw"], "properties": {"questions": {"type": "null"}}},
+            ],
+            "examples": [
+                {
+                    "candidate": "cand-4711",
+                    "draw": {"count": 5, "topic": "optimisation"},
+                    "time_limit_s": 1800,
+                    "feedback": "after_finish",
+                }
+            ],
+        }
+    )
+
+    candidate: Candidate
+    questions: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
+    draw: DrawIn | None = None
+    language: LanguageCode | None = None
+    time_limit_s: Seconds | None = None
+    extra_time_s: Annotated[int, Field(ge=0, le=86_400), BeforeValidator(_whole)] = 0
+    opens_at: MomentIn | None = None
+    closes_at: MomentIn | None = None
+    attempts_allowed: Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)] = 1
+    feedback: Literal["never", "after_answer", "after_finish"] = "never"
+    metadata: dict[str, Any] | None = None
+
+
+class SessionAnswerIn(_Body):
+    """A candidate's answer to a question of the session."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"answer": "The layers collapse into one linear map."}]}
+    )
+
+    answer: str
+    language: LanguageCode | None = None
+
+
 class KeyIn(_Body):
     """A new API key."""
 
@@ -274,11 +345,6 @@ FlagName = Literal[
 ]
 OrderName = Literal["oldest", "most_uncertain"]
 Reviewer = Annotated[str, told(pattern=r"\S", maxLength=255, examples=["grace"])]
-
-
-def _whole(value: object) -> object:
-    """JSON has one kind of number, and 15.0 is an integer to JSON Schema."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 Lease = Annotated[int, Field(ge=1, le=480), BeforeValidator(_whole)]
@@ -450,6 +516,10 @@ class ReleaseIn(_Query):
     reviewer: Reviewer
 
 
+class SessionListIn(PageIn):
+    """Parameters of the list of sessions."""
+
+
 class GroupsIn(_Query):
     """How alike answers of a group are."""
 
@@ -619,12 +689,107 @@ class AttemptQuestion(TypedDict):
     version: int
 
 
+SessionStateName = Literal["created", "started", "finished", "expired", "cancelled"]
+FeedbackName = Literal["never", "after_answer", "after_finish"]
+
+
+class SessionQuestionOut(TypedDict):
+    """A question of a session, in the version that is asked."""
+
+    id: str
+    slug: str
+    version: int
+    topic: str
+
+
+class SessionOut(_Out):
+    """A session, as the platform sees it."""
+
+    id: str
+    state: SessionStateName
+    candidate: str
+    questions: list[SessionQuestionOut]
+    language: LanguageCode | None
+    time_limit_s: int | None
+    extra_time_s: int
+    opens_at: datetime
+    closes_at: datetime
+    ends_at: datetime
+    attempts_allowed: int
+    feedback: FeedbackName
+    metadata: dict[str, Any]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancelled_at: datetime | None
+
+
+class TokenOut(TypedDict):
+    """What the candidate is let in with."""
+
+    token: str
+    expires_at: datetime
+
+
+class MadeSession(SessionOut):
+    """A new session. `access` is shown this once; a replayed response has null there."""
+
+    access: TokenOut | None
+
+
+class MadeToken(_Out):
+    """A new token for the candidate of a session."""
+
+    token: str
+    expires_at: datetime
+
+
+class SessionPage(_Page):
+    """Sessions in the order of their last changes. `next_cursor` is never null: it asks for what
+    changes later."""
+
+    data: list[SessionOut]
+
+
 class ResultOut(TypedDict):
     """The mark that counts: the last review if there is one, else the last grade."""
 
     score: Annotated[float, Field(ge=0, le=100)]
     by: Literal["grader", "person"]
     id: str
+
+
+class GivenAnswer(_Out):
+    """An answer that was taken. `grade` is null where the rules show none, or not yet."""
+
+    id: str
+    answer: str
+    created_at: datetime
+    result: ResultOut | None
+    grade: StoredGradeOut | None
+
+
+class AskedQuestion(TypedDict):
+    """A question as its candidate sees it, with the answers given so far, oldest first."""
+
+    id: str
+    number: int
+    prompt: ByLanguage | None
+    answers: list[GivenAnswer]
+
+
+class Sitting(_Out):
+    """A session, as its candidate sees it: no prompt before the start."""
+
+    id: str
+    state: SessionStateName
+    language: LanguageCode | None
+    opens_at: datetime
+    ends_at: datetime
+    seconds_left: int | None
+    attempts_allowed: int
+    feedback: FeedbackName
+    questions: list[AskedQuestion]
 
 
 class ReviewOut(TypedDict):
@@ -692,6 +857,7 @@ class MadeAttempt(_Out):
     metadata: dict[str, Any]
     created_at: datetime
     erased: bool
+    session: str | None
     result: ResultOut
     grade: StoredGradeOut
 
@@ -708,6 +874,34 @@ class AttemptPage(_Page):
     """A page of attempts, newest first."""
 
     data: list[AttemptOut]
+
+
+class ReportedQuestion(TypedDict):
+    """What came of a question: its last answer counts."""
+
+    question: SessionQuestionOut
+    score: float
+    result: ResultOut | None
+    attempts: list[str]
+    needs_review: bool
+    flags: list[FlagOut]
+
+
+class TopicScore(TypedDict):
+    """Mean score of the questions of a topic."""
+
+    topic: str
+    score: float
+
+
+class ReportOut(_Out):
+    """What came of a session. Questions without an answer count 0."""
+
+    session: SessionOut
+    score: Annotated[float, Field(ge=0, le=100)]
+    topics: list[TopicScore]
+    questions: list[ReportedQuestion]
+    needs_review: int
 
 
 class ClaimOut(TypedDict):

@@ -25,10 +25,13 @@ from service.domain import (
     Reveal,
     Review,
     Scope,
+    Session,
+    SessionState,
     StoredGrade,
     Waiting,
 )
 from service.grouping import AnswerGroup
+from service.sessions import QuestionReport, Report, Token
 
 _SEES_RUBRICS = (Scope.QUESTIONS_WRITE, Scope.REVIEW, Scope.ADMIN)
 
@@ -185,6 +188,7 @@ def _attempt(found: Attempt) -> Data:
         "metadata": dict(found.metadata),
         "created_at": moment(found.created_at),
         "erased": found.erased,
+        "session": found.session_id,
         "result": _result(found),
     }
 
@@ -216,6 +220,127 @@ def _shown_review(found: Review, attempt: Attempt, masked: bool, to_candidate: b
 def _stored_grade(stored: StoredGrade, *, masked: bool) -> Data:
     about = {"id": stored.grade_id, "created_at": moment(stored.created_at)}
     return about | grade(stored.grade, masked=masked)
+
+
+# Sessions ----------------------------------------------------------------------------------------
+
+
+def session(found: Session, now: datetime) -> Data:
+    """A session, as the platform sees it at a moment."""
+    limit = found.time_limit
+    return {
+        "id": found.session_id,
+        "state": found.state(now).value,
+        "candidate": found.candidate,
+        "questions": [_session_question(each) for each in found.questions],
+        "language": None if found.language is None else found.language.value,
+        "time_limit_s": None if limit is None else int(limit.total_seconds()),
+        "extra_time_s": int(found.extra_time.total_seconds()),
+        "opens_at": moment(found.opens_at),
+        "closes_at": moment(found.closes_at),
+        "ends_at": moment(found.ends_at),
+        "attempts_allowed": found.attempts_allowed,
+        "feedback": found.feedback.value,
+        "metadata": dict(found.metadata),
+        "created_at": moment(found.created_at),
+        "started_at": moment(found.started_at),
+        "finished_at": moment(found.finished_at),
+        "cancelled_at": moment(found.cancelled_at),
+    }
+
+
+def _session_question(version: QuestionVersion) -> Data:
+    return {
+        "id": version.question_id,
+        "slug": version.content.slug,
+        "version": version.number,
+        "topic": version.content.topic,
+    }
+
+
+def access(found: Token) -> Data:
+    """A candidate's token."""
+    return {"token": found.text, "expires_at": moment(found.expires_at)}
+
+
+def sitting(found: Session, attempts: Sequence[Attempt], now: datetime) -> Data:
+    """A session, as its candidate sees it at a moment."""
+    started = found.started_at is not None
+    left = None
+    if found.state(now) is SessionState.STARTED:
+        left = max(0, int((found.ends_at - now).total_seconds()))
+    return {
+        "id": found.session_id,
+        "state": found.state(now).value,
+        "language": None if found.language is None else found.language.value,
+        "opens_at": moment(found.opens_at),
+        "ends_at": moment(found.ends_at),
+        "seconds_left": left,
+        "attempts_allowed": found.attempts_allowed,
+        "feedback": found.feedback.value,
+        "questions": [
+            {
+                "id": version.question_id,
+                "number": number,
+                "prompt": _prompt(found, version) if started else None,
+                "answers": [
+                    given_answer(found, each, now)
+                    for each in attempts
+                    if each.version_id == version.version_id
+                ],
+            }
+            for number, version in enumerate(found.questions, 1)
+        ],
+    }
+
+
+def _prompt(found: Session, version: QuestionVersion) -> Data:
+    """In the session's language if it has it; else in every language."""
+    prompt = version.content.prompt
+    if found.language is not None and found.language in prompt:
+        prompt = {found.language: prompt[found.language]}
+    return {language.value: text for language, text in prompt.items()}
+
+
+def given_answer(found: Session, given: Attempt, now: datetime) -> Data:
+    """An answer as its candidate sees it at a moment."""
+    shows = found.shows_grades(now)
+    masked = given.reveal is Reveal.NEVER
+    return {
+        "id": given.attempt_id,
+        "answer": given.answer,
+        "created_at": moment(given.created_at),
+        "result": _result(given) if shows else None,
+        "grade": _stored_grade(given.grades[-1], masked=masked) if shows else None,
+    }
+
+
+def report(found: Report, now: datetime) -> Data:
+    """What came of a session."""
+    questions = [_question_report(each) for each in found.questions]
+    return {
+        "session": session(found.session, now),
+        "score": found.score,
+        "topics": [{"topic": topic, "score": score} for topic, score in found.topics.items()],
+        "questions": questions,
+        "needs_review": sum(each["needs_review"] for each in questions),
+    }
+
+
+def _question_report(found: QuestionReport) -> Data:
+    last = found.attempts[-1] if found.attempts else None
+    grade = None if last is None else last.grades[-1].grade
+    return {
+        "question": _session_question(found.question),
+        "score": found.score,
+        "result": None if last is None else _result(last),
+        "attempts": [each.attempt_id for each in found.attempts],
+        "needs_review": grade is not None and grade.needs_review and not (last and last.reviews),
+        "flags": [
+            {"code": flag.code.value, "message": flag.message}
+            for flag in (() if grade is None else grade.flags)
+        ],
+    }
 
 
 # Reviews -----------------------------------------------------------------------------------------

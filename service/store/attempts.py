@@ -16,6 +16,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -25,7 +26,6 @@ from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from service import ids
 from service.domain import (
-    ApiKey,
     Attempt,
     Evidence,
     Flag,
@@ -56,6 +56,7 @@ from service.models import (
     QuestionRow,
     QueueRow,
     ReviewRow,
+    SessionRow,
     VersionRow,
 )
 from service.store import cursors
@@ -106,6 +107,11 @@ class Attempts:
             next_cursor=cursors.write(ids.Kind.ATTEMPT, shown[-1].id) if more else None,
         )
 
+    def matching(self, *conditions: ColumnElement[bool]) -> tuple[Attempt, ...]:
+        """All attempts that fit, oldest first; for conditions that few can."""
+        rows = self._session.scalars(_whole(*conditions).order_by(AttemptRow.id)).all()
+        return tuple(map(_attempt, rows))
+
     def _fitting(self, filters: AttemptFilter) -> Iterator[ColumnElement[bool]]:
         if filters.question is not None:
             yield VersionRow.question_id == self._question_id(filters.question)
@@ -133,7 +139,8 @@ class Attempts:
         answer: str,
         metadata: Mapping[str, Any],
         marked: Marked,
-        actor: ApiKey | None,
+        key_id: str | None,
+        session_id: str | None = None,
     ) -> Attempt:
         """Keep an answer to a published version with its grade and its vectors."""
         attempt_id, grade_id = ids.new_uuid(), ids.new_uuid()
@@ -142,8 +149,9 @@ class Attempts:
         attempt = {
             "id": attempt_id,
             "version_id": version_id,
-            "candidate_id": self._candidate(candidate),
-            "key_id": None if actor is None else ids.uuid_of(ids.Kind.KEY, actor.key_id),
+            "candidate_id": self.candidate(candidate),
+            "key_id": None if key_id is None else ids.uuid_of(ids.Kind.KEY, key_id),
+            "session_id": None if session_id is None else ids.uuid_of(ids.Kind.SESSION, session_id),
             "answer": answer,
             "language": marked.language,
             "metadata": dict(metadata),
@@ -184,9 +192,10 @@ class Attempts:
             created_at=now,
             grades=(stored,),
             reveal=version.content.reveal,
+            session_id=session_id,
         )
 
-    def _candidate(self, external_id: str) -> UUID:
+    def candidate(self, external_id: str) -> UUID:
         """The candidate with this id, made if new.
 
         The lock keeps an erasure from slipping in before the attempt is there to be erased.
@@ -229,12 +238,16 @@ class Attempts:
             .returning(AttemptRow.id)
         ).all()
         mine = select(AttemptRow.id).where(AttemptRow.candidate_id == candidate_id)
+        sessions = select(SessionRow.id).where(SessionRow.candidate_id == candidate_id)
         for erasure in (
             delete(AnswerVectorsRow).where(AnswerVectorsRow.attempt_id.in_(mine)),
-            delete(IdempotencyRow).where(IdempotencyRow.subject_id.in_(mine)),
+            delete(IdempotencyRow).where(
+                or_(IdempotencyRow.subject_id.in_(mine), IdempotencyRow.subject_id.in_(sessions))
+            ),
             update(GradeRow).where(GradeRow.attempt_id.in_(mine)).values(feedback=None),
             update(ReviewRow).where(ReviewRow.attempt_id.in_(mine)).values(reason=None),
             update(AppealRow).where(AppealRow.attempt_id.in_(mine)).values(message=None),
+            update(SessionRow).where(SessionRow.candidate_id == candidate_id).values(extra=None),
             # Nobody can judge an answer that is gone.
             delete(QueueRow).where(QueueRow.attempt_id.in_(mine)),
         ):
@@ -378,6 +391,7 @@ def _attempt(row: AttemptRow) -> Attempt:
         reveal=Reveal(row.version.reveal),
         reviews=reviews_of(row.reviews),
         appeal=appeal_of(row.appeal),
+        session_id=None if row.session_id is None else ids.show(ids.Kind.SESSION, row.session_id),
         erased=row.answer is None,
     )
 

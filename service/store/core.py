@@ -21,6 +21,7 @@ from service.store.connections import make_engine, translated
 from service.store.keys import Keys
 from service.store.questions import Questions
 from service.store.reviews import Reviews
+from service.store.sessions import Sessions
 
 # Names the lock of seeding among the advisory locks of the database.
 _SEEDING = 7_664_625_002
@@ -35,6 +36,7 @@ class Transaction:
         self.questions = Questions(session)
         self.attempts = Attempts(session)
         self.reviews = Reviews(session)
+        self.sessions = Sessions(session)
         self.keys = Keys(session)
 
     def record(self, actor: ApiKey | None, action: str, subject: str, **details: Any) -> None:
@@ -48,8 +50,8 @@ class Transaction:
     ) -> None:
         """Keep the response of an idempotent request, to be committed with what it tells of.
 
-        `subject` is the id of the attempt in the body, if any: erasing the attempt erases this
-        copy of it.
+        `subject` is the id of the attempt or session in the body, if any: erasing the candidate
+        erases this copy of it.
 
         Raises:
             StillRunning: the lease ran out and another request took the work over. Let it
@@ -130,7 +132,14 @@ class Store:
         """
         with translated(), self._statements.connect() as connection:
             keys.note_use(connection, key, precision_s)
-            return keys.count_request(connection, key, limit, window_s)
+            owner = ids.uuid_of(ids.Kind.KEY, key.key_id)
+            return keys.count_request(connection, owner, limit, window_s)
+
+    def count_candidate(self, session_id: str, *, limit: int, window_s: int) -> Quota:
+        """Count a request that came with a session's token, in its window."""
+        owner = ids.uuid_of(ids.Kind.SESSION, session_id)
+        with translated(), self._statements.connect() as connection:
+            return keys.count_request(connection, owner, limit, window_s)
 
     def claim(
         self, key_id: str, route: str, key: str, fingerprint: str, *, lease_s: int, keep_s: int

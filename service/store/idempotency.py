@@ -65,7 +65,7 @@ def save_response(
             status=response.status,
             headers=dict(response.headers),
             body=response.body,
-            subject_id=None if subject is None else ids.uuid_of(ids.Kind.ATTEMPT, subject),
+            subject_id=None if subject is None else ids.uuid_of(ids.kind_of(subject), subject),
         )
         .returning(Row.token)
     ).first()

@@ -136,14 +136,14 @@ def note_use(connection: Connection, key: ApiKey, precision_s: int) -> None:
     )
 
 
-def count_request(connection: Connection, key: ApiKey, limit: int, window_s: int) -> Quota:
-    """One more request of `key` in its current window of `window_s` seconds.
+def count_request(connection: Connection, owner: UUID, limit: int, window_s: int) -> Quota:
+    """One more request of a key, or of a session, in its current window of `window_s` seconds.
 
     Windows are counted by the database's clock, so that machines whose clocks differ agree.
     """
     if limit == 0:
         return Quota(limit=0, remaining=0, reset_s=window_s, exceeded=False)
-    used, left_s = connection.execute(_COUNT, {"key": _uuid(key), "window_s": window_s}).one()
+    used, left_s = connection.execute(_COUNT, {"key": owner, "window_s": window_s}).one()
     return Quota(
         limit=limit,
         remaining=max(0, limit - used),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
@@ -76,6 +76,11 @@ class Questions:
         """The version with this id, which must exist."""
         return _version(self._session.scalars(_whole(VersionRow.id == version_id)).one())
 
+    def by_id(self, version_ids: Collection[UUID]) -> dict[UUID, QuestionVersion]:
+        """Versions, which must exist, by their ids."""
+        rows = self._session.scalars(_whole(VersionRow.id.in_(version_ids)))
+        return {row.id: _version(row) for row in rows}
+
     def latest(self, ref: str, number: int | None = None) -> QuestionVersion:
         """The highest version of a question, or the one numbered so.
 
@@ -131,6 +136,16 @@ class Questions:
         if row is None:
             raise NotFound("No published question fits these filters.")
         return _version(row)
+
+    def served(self, filters: QuestionFilter) -> list[UUID]:
+        """The published versions that fit, in the order in which the questions were made."""
+        wanted = (
+            select(VersionRow.id)
+            .join(VersionRow.question)
+            .where(_IN_SERVICE, _current(author=False), *_fitting(filters))
+            .order_by(QuestionRow.id)
+        )
+        return list(self._session.scalars(wanted))
 
     def next_history(self, after: UUID | None) -> tuple[UUID | None, tuple[QuestionVersion, ...]]:
         """The id and every version of the first question after `after`, archived or not."""

@@ -38,9 +38,13 @@ def examples(guide: str) -> Iterator[Example]:
         yield Example(match["command"], int(match["status"]), shown)
 
 
-def run(command: str, caller: Any, attempt: str) -> TestResponse:
-    """Do what curl would do; it knows the few options that the guide uses."""
-    command = command.replace("$POINTMARK_KEY", caller.token).replace("$ATTEMPT", attempt)
+def run(command: str, caller: Any, known: dict[str, str]) -> TestResponse:
+    """Do what curl would do; it knows the few options that the guide uses.
+
+    `known` are the variables that the reader has set; those that a response holds are added.
+    """
+    names = {"POINTMARK_KEY": caller.token, **known}
+    command = re.sub(r"\$([A-Z_]+)", lambda found: names[found[1]], command)
     words = shlex.split(command.replace("\\\n", " "))
     assert words[:2] == ["curl", "-s"]
     method, headers, raw, url = None, {}, None, ""
@@ -62,6 +66,12 @@ def run(command: str, caller: Any, attempt: str) -> TestResponse:
         raw=raw,
         headers=headers,
     )
+    made = str(response.headers.get("Location"))
+    if made.startswith("/v1/attempts/"):
+        known["ATTEMPT"] = response.json["id"]
+    if made.startswith("/v1/sessions/"):
+        known["SESSION"] = response.json["id"]
+        known["SESSION_TOKEN"] = response.json["access"]["token"]
     return response
 
 
@@ -90,14 +100,12 @@ def test_every_example_of_the_guide_works_and_answers_as_shown(root: Path, admin
     found = list(examples(guide))
 
     assert len(found) == guide.count("```bash")
-    attempt = ""
+    known: dict[str, str] = {}
     for example in found:
-        response = run(example.command, admin, attempt)
+        response = run(example.command, admin, known)
         assert response.status_code == example.status, (example.command, response.get_data())
         if example.shown is not None:
             same_shape(example.shown, response.json)
-        if str(response.headers.get("Location")).startswith("/v1/attempts/"):
-            attempt = response.json["id"]
 
 
 def test_the_table_of_codes_is_the_one_in_the_code(root: Path) -> None:

@@ -44,6 +44,7 @@ def test_an_answer_is_graded_and_kept_in_one_call(
     }
     assert body["result"] == {"score": 66.7, "by": "grader", "id": body["grade"]["id"]}
     assert read.json == body | {"grades": [body["grade"]], "reviews": [], "appeal": None}
+    assert body["session"] is None
 
 
 @pytest.mark.parametrize("answer", ["", " ", "\n\t　"])

@@ -31,6 +31,12 @@ CALLS = [
     ("GET", "/v1/attempts/x", {Scope.ATTEMPTS_READ}),
     ("POST", "/v1/grade", {Scope.ATTEMPTS_WRITE}),
     ("POST", "/v1/attempts/x/appeal", {Scope.ATTEMPTS_WRITE}),
+    ("GET", "/v1/sessions", {Scope.ATTEMPTS_READ}),
+    ("POST", "/v1/sessions", {Scope.ATTEMPTS_WRITE}),
+    ("GET", "/v1/sessions/x", {Scope.ATTEMPTS_READ}),
+    ("GET", "/v1/sessions/x/report", {Scope.ATTEMPTS_READ}),
+    ("POST", "/v1/sessions/x/cancel", {Scope.ATTEMPTS_WRITE}),
+    ("POST", "/v1/sessions/x/tokens", {Scope.ATTEMPTS_WRITE}),
     ("GET", "/v1/review-queue", {Scope.REVIEW}),
     ("POST", "/v1/review-queue/claim", {Scope.REVIEW}),
     ("POST", "/v1/attempts/x/claim", {Scope.REVIEW}),
@@ -45,10 +51,26 @@ CALLS = [
     ("DELETE", "/v1/candidates/x", set()),
 ]
 """Every call under /v1 with the scopes that open it; `admin` opens all."""
+OF_CANDIDATES = [
+    ("GET", "/v1/session"),
+    ("POST", "/v1/session/start"),
+    ("POST", "/v1/session/questions/x/answers"),
+    ("POST", "/v1/session/finish"),
+]
+"""Those that take the token of a session instead; see test_sessions.py."""
+
+
+@pytest.mark.parametrize(("method", "path"), OF_CANDIDATES)
+def test_no_key_opens_what_is_for_candidates(
+    admin: Any, problem: Problem, method: str, path: str
+) -> None:
+    response = admin.call(method, path, {} if path.endswith("answers") else None)
+
+    assert problem(response)["code"] == "unauthenticated"
 
 
 def test_the_table_above_is_complete(app: APIFlask) -> None:
-    listed = {(method, path.partition("?")[0]) for method, path, _ in CALLS}
+    listed = {(method, path.partition("?")[0]) for method, path, _ in CALLS} | {*OF_CANDIDATES}
     adapter = app.url_map.bind("")
     matched = {(method, adapter.match(path, method)[0]) for method, path in listed}
 

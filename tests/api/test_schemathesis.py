@@ -4,6 +4,7 @@ the real database: no response may be a 500, or anything that the document does 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.schemas import APIOperation
 
-from service.domain import Scope
+from service import sessions, usecases
+from service.domain import Feedback, Scope
+from service.exchange import SessionPlan
+from service.store import Store
 
 OPERATIONS = [
     "listQuestions",
@@ -38,6 +42,16 @@ OPERATIONS = [
     "listAnswerGroups",
     "reviewGroup",
     "getAgreement",
+    "createSession",
+    "listSessions",
+    "getSession",
+    "cancelSession",
+    "createSessionToken",
+    "getSessionReport",
+    "getSitting",
+    "startSitting",
+    "answerQuestion",
+    "finishSitting",
     "createKey",
     "listKeys",
     "revokeKey",
@@ -58,6 +72,9 @@ RULES_BEYOND_A_SCHEMA = {
     "submitAttempt",
     "reviewAttempt",
     "appealAttempt",
+    "answerQuestion",
+    # Questions exist, or enough fit the draw; a session closes after it opens.
+    "createSession",
     # Verdicts are on points of the question, attempts of one question and named once.
     "reviewGroup",
     # A cursor must be one that was given out; a status belongs to the author's view.
@@ -65,9 +82,36 @@ RULES_BEYOND_A_SCHEMA = {
     "getQuestion",
     "listAttempts",
     "listReviewQueue",
+    "listSessions",
 }
 REFUSALS = ["400", "401", "404", "405", "409", "412", "413", "415", "422", "428"]
 NOTHING_TO_GET_WRONG = {"live", "ready"}
+OF_CANDIDATES = {"getSitting", "startSitting", "answerQuestion", "finishSitting"}
+"""Called with the token of a session."""
+
+
+def _headers(operation_id: str, store: Store, token_for: Callable[..., str]) -> Mapping[str, str]:
+    """What lets the caller in."""
+    token = token_for(Scope.ADMIN)
+    if operation_id in OF_CANDIDATES:
+        key, _ = usecases.authenticate(store, token, rate_limit=0, rate_window_s=60)
+        plan = SessionPlan(
+            candidate="ada",
+            questions=("why-relu",),
+            language=None,
+            time_limit=None,
+            extra_time=timedelta(),
+            opens_at=None,
+            closes_at=None,
+            attempts_allowed=5,
+            feedback=Feedback.AFTER_ANSWER,
+            metadata={},
+        )
+        made = sessions.create(store, plan, actor=key)
+        if operation_id != "startSitting":
+            sessions.start(store, made.session_id)
+        token = sessions.token_for(made, sessions.signing_secret(store)).text
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _operation(app: APIFlask, operation_id: str) -> APIOperation[Any, Any, Any, Any]:
@@ -112,13 +156,14 @@ def _check(
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_valid_requests_are_answered_as_documented(
     make_app: Callable[..., APIFlask],
+    store: Store,
     token_for: Callable[..., str],
     published: Callable[..., str],
     operation_id: str,
 ) -> None:
     published()
     operation = _operation(make_app(rate_limit=0), operation_id)
-    headers = {"Authorization": f"Bearer {token_for(Scope.ADMIN)}"}
+    headers = _headers(operation_id, store, token_for)
 
     _check(operation, GenerationMode.POSITIVE, headers)
     if "{id}" in operation.path:
@@ -128,12 +173,13 @@ def test_valid_requests_are_answered_as_documented(
 @pytest.mark.parametrize("operation_id", sorted(set(OPERATIONS) - NOTHING_TO_GET_WRONG))
 def test_invalid_requests_are_refused_as_documented(
     make_app: Callable[..., APIFlask],
+    store: Store,
     token_for: Callable[..., str],
     published: Callable[..., str],
     operation_id: str,
 ) -> None:
     published()
     operation = _operation(make_app(rate_limit=0), operation_id)
-    headers = {"Authorization": f"Bearer {token_for(Scope.ADMIN)}"}
+    headers = _headers(operation_id, store, token_for)
 
     _check(operation, GenerationMode.NEGATIVE, headers, id="why-relu")

@@ -8,5 +8,8 @@ from service.api.routes.keys import keys
 from service.api.routes.pages import pages
 from service.api.routes.questions import questions
 from service.api.routes.reviews import reviews
+from service.api.routes.sessions import sessions
 
-BLUEPRINTS: tuple[APIBlueprint, ...] = (questions, attempts, reviews, keys, health, pages)
+BLUEPRINTS: tuple[APIBlueprint, ...] = (
+    *(questions, attempts, sessions, reviews, keys, health, pages),
+)

@@ -64,13 +64,13 @@ def submit_attempt(once: Once, id: str, body: AttemptIn) -> Response:
         id,
         candidate=body.candidate,
         answer=checked_answer(body.answer, body.language, parts().limits),
-        metadata=_metadata(body),
+        metadata=checked_metadata(body.metadata),
         actor=caller(),
         finish=outcome,
         limits=parts().limits,
         sample=parts().settings.review_sample,
     )
-    _note(made.grades[-1].grade)
+    note(made.grades[-1].grade)
     return outcome.response
 
 
@@ -118,7 +118,7 @@ def grade_answer(body: GradeIn) -> Response:
     work = task(body, parts().limits)
     grader = parts().grader.get()
     marked = grader.grade(parts().rubrics.prepared(work, grader), work.answer)
-    _note(marked.grade)
+    note(marked.grade)
     return json_response(
         {
             "language": marked.language.value,
@@ -150,13 +150,15 @@ def _shown(found: Attempt) -> dict[str, Any]:
     return attempt(found, to_candidate=faces_candidates(caller()))
 
 
-def _note(made: Grade) -> None:
+def note(made: Grade) -> None:
+    """Count a grade, and say in the response how long it took."""
     state().grading_ms = made.provenance.elapsed_ms
     parts().metrics.graded(made)
 
 
-def _metadata(body: AttemptIn) -> dict[str, Any]:
-    metadata = body.metadata or {}
+def checked_metadata(given: dict[str, Any] | None) -> dict[str, Any]:
+    """The platform's own data, if it is not too large."""
+    metadata = given or {}
     size = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     if size > MAX_METADATA_BYTES:
         detail = f"has {size} bytes as JSON; at most {MAX_METADATA_BYTES} are accepted"
