@@ -128,6 +128,45 @@ class MarkedPair:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PointStatistics:
+    """How candidates did on one point, by the grader."""
+
+    key: str
+    credit: float
+    """Mean, 0 to 1: the point's facility."""
+    verdicts: Mapping[Verdict, int]
+    discrimination: float | None
+    """Correlation of the point's credit with what the other points earned; None where one of the
+    two is always the same."""
+    reviews: int
+    """Last reviews that judged the point."""
+    overruled: int
+    """Those of them with another verdict than the grader's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionStatistics:
+    """How candidates did on one version of a question."""
+
+    attempts: int
+    candidates: int
+    mean: float | None
+    """Of the scores that count, 0 to 100; None without attempts. A hundredth is the facility."""
+    deviation: float | None
+    """Standard deviation of the same; None for fewer than two attempts."""
+    discrimination: float | None
+    """Correlation of the score with the candidate's mean score on other questions; None where
+    too few answered others."""
+    needs_review: int
+    """Attempts whose last grade asked for a review."""
+    reviewed: int
+    flags: Mapping[str, int]
+    misconceptions: Mapping[str, int]
+    points: tuple[PointStatistics, ...]
+    computed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Quota:
     """Where an API key stands in its rate-limit window, this request counted."""
 

@@ -44,7 +44,13 @@ from service.domain import (
     WaitReason,
 )
 from service.errors import FieldFault, InvalidInput, StaleVersion, Unauthenticated
-from service.exchange import AttemptFilter, QuestionFilter, QuestionHead, Quota
+from service.exchange import (
+    AttemptFilter,
+    QuestionFilter,
+    QuestionHead,
+    QuestionStatistics,
+    Quota,
+)
 
 if TYPE_CHECKING:
     from service.grader import Grader, PreparedQuestion
@@ -223,6 +229,21 @@ def random_question(store: Store, filters: QuestionFilter) -> QuestionVersion:
     _check_question_filter(filters)
     with store.snapshot() as tx:
         return tx.questions.random(filters)
+
+
+def question_statistics(
+    store: Store, ref: str, number: int | None = None
+) -> tuple[QuestionVersion, QuestionStatistics]:
+    """How candidates did on the version numbered so, or on the one that is served.
+
+    Raises:
+        NotFound: no such question or version, or the question is archived.
+        NotPublished: it has only a draft.
+    """
+    served = None if number is not None else store.published_version(ref)
+    with store.snapshot() as tx:
+        found = tx.questions.latest(ref, number) if served is None else tx.questions.version(served)
+        return found, tx.statistics.of(ids.uuid_of(ids.Kind.VERSION, found.version_id))
 
 
 def export_questions(store: Store) -> Iterator[QuestionVersion]:

@@ -516,6 +516,14 @@ class ReleaseIn(_Query):
     reviewer: Reviewer
 
 
+class StatisticsIn(_Query):
+    """Which version; without it the one that is served."""
+
+    version: Annotated[int, Field(ge=1, le=999_999_999), BeforeValidator(_whole_number)] | None = (
+        None
+    )
+
+
 class SessionListIn(PageIn):
     """Parameters of the list of sessions."""
 
@@ -965,6 +973,46 @@ class AnswerGroups(_Page):
     """Every group, largest first, on one page."""
 
     data: list[AnswerGroupOut]
+
+
+class VerdictCounts(TypedDict):
+    """Attempts by verdict."""
+
+    covered: int
+    partial: int
+    missing: int
+    contradicted: int
+
+
+class PointStatisticsOut(TypedDict):
+    """How candidates did on a point.
+
+    `credit` is its facility, `discrimination` the correlation with what the other points earned.
+    """
+
+    key: str
+    credit: float
+    verdicts: VerdictCounts
+    discrimination: float | None
+    reviews: int
+    overruled: int
+
+
+class StatisticsOut(_Out):
+    """How candidates did on a version of a question, as of `computed_at`."""
+
+    question: AttemptQuestion
+    computed_at: datetime
+    attempts: int
+    candidates: int
+    mean: float | None
+    deviation: float | None
+    discrimination: float | None
+    needs_review: int
+    reviewed: int
+    flags: dict[str, int]
+    misconceptions: dict[str, int]
+    points: list[PointStatisticsOut]
 
 
 class PointAgreementOut(TypedDict):

@@ -30,6 +30,7 @@ from service.domain import (
     StoredGrade,
     Waiting,
 )
+from service.exchange import QuestionStatistics
 from service.grouping import AnswerGroup
 from service.sessions import QuestionReport, Report, Token
 
@@ -430,6 +431,38 @@ def question_agreement(found: QuestionAgreement) -> Data:
         "disagreements": [
             {"attempt": each.attempt_id, "graded": each.graded, "reviewed": each.reviewed}
             for each in found.disagreements
+        ],
+    }
+
+
+def statistics(version: QuestionVersion, found: QuestionStatistics) -> Data:
+    """How candidates did on a version of a question."""
+    return {
+        "question": {
+            "id": version.question_id,
+            "slug": version.content.slug,
+            "version": version.number,
+        },
+        "computed_at": moment(found.computed_at),
+        "attempts": found.attempts,
+        "candidates": found.candidates,
+        "mean": found.mean,
+        "deviation": found.deviation,
+        "discrimination": found.discrimination,
+        "needs_review": found.needs_review,
+        "reviewed": found.reviewed,
+        "flags": dict(found.flags),
+        "misconceptions": dict(found.misconceptions),
+        "points": [
+            {
+                "key": point.key,
+                "credit": point.credit,
+                "verdicts": {verdict.value: n for verdict, n in point.verdicts.items()},
+                "discrimination": point.discrimination,
+                "reviews": point.reviews,
+                "overruled": point.overruled,
+            }
+            for point in found.points
         ],
     }
 

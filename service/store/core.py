@@ -22,6 +22,7 @@ from service.store.keys import Keys
 from service.store.questions import Questions
 from service.store.reviews import Reviews
 from service.store.sessions import Sessions
+from service.store.statistics import Statistics
 
 # Names the lock of seeding among the advisory locks of the database.
 _SEEDING = 7_664_625_002
@@ -37,6 +38,7 @@ class Transaction:
         self.attempts = Attempts(session)
         self.reviews = Reviews(session)
         self.sessions = Sessions(session)
+        self.statistics = Statistics(session)
         self.keys = Keys(session)
 
     def record(self, actor: ApiKey | None, action: str, subject: str, **details: Any) -> None:

@@ -22,6 +22,7 @@ CALLS = [
     ("GET", "/v1/questions/x?view=author", {Scope.QUESTIONS_WRITE}),
     ("GET", "/v1/questions/x/versions", {Scope.QUESTIONS_WRITE}),
     ("GET", "/v1/questions/x/versions/1", {Scope.QUESTIONS_WRITE}),
+    ("GET", "/v1/questions/x/statistics", {Scope.QUESTIONS_WRITE}),
     ("POST", "/v1/questions", {Scope.QUESTIONS_WRITE}),
     ("PUT", "/v1/questions/x", {Scope.QUESTIONS_WRITE}),
     ("POST", "/v1/questions/x/publish", {Scope.QUESTIONS_WRITE}),

@@ -49,6 +49,7 @@ def test_the_operations_keep_their_names(document: dict[str, Any]) -> None:
         "getAgreement",
         "getAttempt",
         "getQuestion",
+        "getQuestionStatistics",
         "getQuestionVersion",
         "getSession",
         "getSessionReport",

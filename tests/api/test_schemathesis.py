@@ -25,6 +25,7 @@ OPERATIONS = [
     "getQuestion",
     "listQuestionVersions",
     "getQuestionVersion",
+    "getQuestionStatistics",
     "createQuestion",
     "saveQuestion",
     "publishQuestion",

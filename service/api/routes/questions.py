@@ -28,10 +28,12 @@ from service.api.schemas import (
     QuestionListIn,
     QuestionPage,
     QuestionView,
+    StatisticsIn,
+    StatisticsOut,
     Versions,
     ViewIn,
 )
-from service.api.views import Data, author_question, candidate_question
+from service.api.views import Data, author_question, candidate_question, statistics
 from service.content import content_from_dict, refuse
 from service.domain import Language, Question, QuestionVersion, Scope, VersionStatus
 from service.errors import FieldFault, NotFound
@@ -252,6 +254,25 @@ def _created(made: QuestionVersion) -> Response:
 
 def _content(body: QuestionIn) -> Question:
     return content_from_dict(body.model_dump())
+
+
+@questions.get("/<id>/statistics")
+@questions.doc(
+    **about("getQuestionStatistics", scope=WRITE, problems=("not_found", "not_published"))
+)
+@needs(WRITE)
+@questions.input(StatisticsIn, location="query", arg_name="query")
+@questions.output(StatisticsOut)
+def get_question_statistics(id: str, query: StatisticsIn) -> Response:
+    """Show how candidates do on a question.
+
+    On the version that is served, or on `version`; attempts count by their last grade. Scores are
+    a person's where one gave a mark; verdicts of points are the grader's, beside how many of them
+    reviewers overruled.
+    """
+    return json_response(
+        statistics(*usecases.question_statistics(parts().store, id, query.version))
+    )
 
 
 def _author(query: ViewIn) -> bool:
