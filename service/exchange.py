@@ -13,7 +13,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from service.domain import Feedback, FlagCode, Language, Verdict, VersionStatus, WaitReason
+from service.domain import (
+    Attempt,
+    Feedback,
+    FlagCode,
+    Language,
+    Session,
+    Verdict,
+    VersionStatus,
+    WaitReason,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +134,28 @@ class MarkedPair:
     reviewed: float
     verdicts: tuple[tuple[str, Verdict, Verdict], ...]
     """Key, grader's and reviewer's verdict of each point that the reviewer judged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erasure:
+    """The receipt of an erasure: what is left is a number without a name."""
+
+    candidate_id: str
+    """``cand_…``, of the tombstone; the audit log names it."""
+    erased_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateRecord:
+    """Everything that is held on a candidate."""
+
+    candidate: str
+    created_at: datetime
+    attempts: tuple[Attempt, ...]
+    """Oldest first."""
+    sessions: tuple[Session, ...]
+    """Oldest first."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,8 @@ from service.domain import (
 from service.errors import FieldFault, InvalidInput, StaleVersion, Unauthenticated
 from service.exchange import (
     AttemptFilter,
+    CandidateRecord,
+    Erasure,
     QuestionFilter,
     QuestionHead,
     QuestionStatistics,
@@ -455,8 +457,28 @@ def export_attempts(store: Store) -> Iterator[Attempt]:
             return
 
 
-def erase_candidate(store: Store, external_id: str, *, actor: ApiKey | None) -> int:
-    """Erase what a candidate wrote and what was said to them; the number of attempts concerned.
+def candidate_record(store: Store, external_id: str, *, actor: ApiKey | None) -> CandidateRecord:
+    """Everything that is held on a candidate, for them to have; the audit log tells of it.
+
+    Raises:
+        NotFound: no such candidate, or it was erased.
+    """
+    refuse("There can be no such candidate.", check_candidate(external_id))
+    with store.transaction() as tx:
+        created_at, attempts = tx.attempts.of_candidate(external_id)
+        found = CandidateRecord(
+            candidate=external_id,
+            created_at=created_at,
+            attempts=attempts,
+            sessions=tuple(tx.sessions.of_candidate(external_id)),
+        )
+        # Not by name: rows of the log cannot be erased.
+        tx.record(actor, "candidate.export", "candidate", attempts=len(attempts))
+    return found
+
+
+def erase_candidate(store: Store, external_id: str, *, actor: ApiKey | None) -> Erasure:
+    """Erase what a candidate wrote and what was said to them.
 
     Answers, metadata, vectors, feedback, reasons of reviews, appeals and stored responses go.
     Scores stay, under a candidate without a name. The same external id used later begins a new
@@ -467,9 +489,9 @@ def erase_candidate(store: Store, external_id: str, *, actor: ApiKey | None) -> 
     """
     refuse("There can be no such candidate.", check_candidate(external_id))
     with store.transaction() as tx:
-        candidate_id, erased = tx.attempts.erase(external_id)
-        tx.record(actor, "candidate.erase", candidate_id, attempts=erased)
-    return erased
+        receipt = tx.attempts.erase(external_id)
+        tx.record(actor, "candidate.erase", receipt.candidate_id, attempts=receipt.attempts)
+    return receipt
 
 
 # API keys ----------------------------------------------------------------------------------------

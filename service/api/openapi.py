@@ -171,7 +171,7 @@ def _implied(operation: Mapping[str, Any]) -> Iterator[str]:
         yield from ("malformed_json", "body_too_large", "unsupported_media_type", "invalid_input")
     if any(parameter["in"] == "query" for parameter in operation["parameters"]):
         yield "invalid_input"
-    if operation["operationId"] == "eraseCandidate":
+    if operation["operationId"] in ("eraseCandidate", "exportCandidate"):
         yield "invalid_input"
     taken = operation[HEADERS_IN]
     if "If-Match" in taken or "Idempotency-Key" in taken:

@@ -1078,6 +1078,17 @@ class Erasure(_Out):
     """What an erasure did."""
 
     erased_attempts: int
+    candidate: str
+    erased_at: datetime
+
+
+class CandidateOut(_Out):
+    """Everything that is held on a candidate."""
+
+    candidate: str
+    created_at: datetime
+    attempts: list[AttemptOut]
+    sessions: list[SessionOut]
 
 
 class Health(_Out):

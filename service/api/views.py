@@ -30,7 +30,7 @@ from service.domain import (
     StoredGrade,
     Waiting,
 )
-from service.exchange import QuestionStatistics
+from service.exchange import CandidateRecord, Erasure, QuestionStatistics
 from service.grouping import AnswerGroup
 from service.sessions import QuestionReport, Report, Token
 
@@ -221,6 +221,25 @@ def _shown_review(found: Review, attempt: Attempt, masked: bool, to_candidate: b
 def _stored_grade(stored: StoredGrade, *, masked: bool) -> Data:
     about = {"id": stored.grade_id, "created_at": moment(stored.created_at)}
     return about | grade(stored.grade, masked=masked)
+
+
+def candidate_record(found: CandidateRecord, now: datetime) -> Data:
+    """Everything that is held on a candidate."""
+    return {
+        "candidate": found.candidate,
+        "created_at": moment(found.created_at),
+        "attempts": [attempt(each) for each in found.attempts],
+        "sessions": [session(each, now) for each in found.sessions],
+    }
+
+
+def erasure(receipt: Erasure) -> Data:
+    """The receipt of an erasure."""
+    return {
+        "erased_attempts": receipt.attempts,
+        "candidate": receipt.candidate_id,
+        "erased_at": moment(receipt.erased_at),
+    }
 
 
 # Sessions ----------------------------------------------------------------------------------------

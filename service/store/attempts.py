@@ -43,7 +43,7 @@ from service.domain import (
     Verdict,
 )
 from service.errors import NotFound
-from service.exchange import AttemptFilter
+from service.exchange import AttemptFilter, Erasure
 from service.models import (
     AnswerVectorsRow,
     AppealRow,
@@ -216,21 +216,34 @@ class Attempts:
         # None again: somebody else has just made it, and by now has committed it.
         return found if found is not None else self._session.scalars(known).one()
 
-    def erase(self, external_id: str) -> tuple[str, int]:
-        """Erase a candidate; the id of the tombstone, and how many attempts were concerned.
+    def of_candidate(self, external_id: str) -> tuple[datetime, tuple[Attempt, ...]]:
+        """When a candidate first came, and every attempt, oldest first.
+
+        Raises:
+            NotFound: no such candidate.
+        """
+        wanted = select(CandidateRow.created_at).where(CandidateRow.external_id == external_id)
+        created_at = self._session.scalar(wanted)
+        if created_at is None:
+            raise NotFound("There is no such candidate.")
+        return created_at, self.matching(CandidateRow.external_id == external_id)
+
+    def erase(self, external_id: str) -> Erasure:
+        """Erase a candidate.
 
         Raises:
             NotFound: no such candidate.
         """
         # First of all, for it waits for attempts in the making and lets none begin.
-        candidate_id = self._session.scalar(
+        row = self._session.execute(
             update(CandidateRow)
             .where(CandidateRow.external_id == external_id)
             .values(external_id=None, erased_at=func.now())
-            .returning(CandidateRow.id)
-        )
-        if candidate_id is None:
+            .returning(CandidateRow.id, CandidateRow.erased_at)
+        ).one_or_none()
+        if row is None:
             raise NotFound("There is no such candidate.")
+        candidate_id = row.id
         attempts = self._session.scalars(
             update(AttemptRow)
             .where(AttemptRow.candidate_id == candidate_id)
@@ -252,7 +265,11 @@ class Attempts:
             delete(QueueRow).where(QueueRow.attempt_id.in_(mine)),
         ):
             self._session.execute(erasure)
-        return ids.show(ids.Kind.CANDIDATE, candidate_id), len(attempts)
+        return Erasure(
+            candidate_id=ids.show(ids.Kind.CANDIDATE, candidate_id),
+            erased_at=row.erased_at,
+            attempts=len(attempts),
+        )
 
 
 def _whole(*conditions: ColumnElement[bool]) -> Select[AttemptRow]:

@@ -65,6 +65,11 @@ class Sessions:
         wanted = _whole(SessionRow.change > after).order_by(SessionRow.change).limit(limit)
         return self._read(self._session.scalars(wanted).all())
 
+    def of_candidate(self, external_id: str) -> list[Session]:
+        """Every session of a candidate, oldest first."""
+        wanted = _whole(CandidateRow.external_id == external_id).order_by(SessionRow.id)
+        return self._read(self._session.scalars(wanted).all())
+
     def attempts(self, session: Session) -> tuple[Attempt, ...]:
         """What was answered in a session, oldest first."""
         uuid = ids.uuid_of(ids.Kind.SESSION, session.session_id)

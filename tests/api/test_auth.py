@@ -49,6 +49,7 @@ CALLS = [
     ("GET", "/v1/keys", set()),
     ("POST", "/v1/keys", set()),
     ("DELETE", "/v1/keys/x", set()),
+    ("GET", "/v1/candidates/x", set()),
     ("DELETE", "/v1/candidates/x", set()),
 ]
 """Every call under /v1 with the scopes that open it; `admin` opens all."""

@@ -45,6 +45,7 @@ def test_the_operations_keep_their_names(document: dict[str, Any]) -> None:
         "createSession",
         "createSessionToken",
         "eraseCandidate",
+        "exportCandidate",
         "finishSitting",
         "getAgreement",
         "getAttempt",

@@ -56,6 +56,7 @@ OPERATIONS = [
     "createKey",
     "listKeys",
     "revokeKey",
+    "exportCandidate",
     "eraseCandidate",
     "live",
     "ready",

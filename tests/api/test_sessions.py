@@ -447,6 +447,23 @@ def test_platforms_poll_changes_and_miss_none(
     assert told[5:] == [("other", "finished"), ("one", "expired"), ("idle", "expired")]
 
 
+def test_all_that_is_held_on_a_candidate_can_be_had(
+    admin: Any, caller: Callable[..., Any], sit: Callable[..., Any], problem: Problem
+) -> None:
+    candidate = sit(metadata={"round": 2})
+    candidate.post("/v1/session/start")
+    attempt = candidate.post(ANSWERS, {"answer": "It does not saturate."}).json["id"]
+    caller(Scope.ATTEMPTS_WRITE).post(f"/v1/attempts/{attempt}/appeal", {"message": "But."})
+
+    held = admin.get("/v1/candidates/ada").json
+
+    assert [each["id"] for each in held["sessions"]] == [candidate.session["id"]]
+    assert held["sessions"][0]["metadata"] == {"round": 2}
+    (kept,) = held["attempts"]
+    assert (kept["answer"], kept["appeal"]["message"]) == ("It does not saturate.", "But.")
+    assert problem(admin.get("/v1/candidates/bob"))["code"] == "not_found"
+
+
 def test_an_erased_candidates_session_is_gone(
     admin: Any, sit: Callable[..., Any], problem: Problem, clean_database_url: str
 ) -> None:

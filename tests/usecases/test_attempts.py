@@ -354,7 +354,7 @@ def test_erasing_a_candidate_leaves_no_word_of_theirs_anywhere(
 
     erased = usecases.erase_candidate(desk.store, "ada-SECRET", actor=desk.key)
 
-    assert erased == 2
+    assert erased.attempts == 2
     assert "SECRET" not in everything(database_url)
     assert rows(database_url, "SELECT count(*) FROM answer_vectors") == [(0,)]
     assert rows(database_url, "SELECT count(*) FROM grades WHERE feedback IS NOT NULL") == [(0,)]

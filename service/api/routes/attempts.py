@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response
@@ -20,12 +21,21 @@ from service.api.schemas import (
     AttemptListIn,
     AttemptOut,
     AttemptPage,
+    CandidateOut,
     Erasure,
     Graded,
     GradeIn,
     MadeAttempt,
 )
-from service.api.views import attempt, faces_candidates, grade, graded_points, new_attempt
+from service.api.views import (
+    attempt,
+    candidate_record,
+    erasure,
+    faces_candidates,
+    grade,
+    graded_points,
+    new_attempt,
+)
 from service.content import refuse
 from service.domain import Attempt, Grade, Scope
 from service.errors import FieldFault
@@ -128,6 +138,20 @@ def grade_answer(body: GradeIn) -> Response:
     )
 
 
+@attempts.get("/candidates/<path:external_id>")
+@attempts.doc(**about("exportCandidate", scope=Scope.ADMIN, problems=("not_found",)))
+@needs(Scope.ADMIN)
+@attempts.output(CandidateOut)
+def export_candidate(external_id: str) -> Response:
+    """Export everything that is held on a candidate.
+
+    Answers, grades, reviews, appeals, sessions and metadata, for the candidate to have. Vectors are
+    left out: they are computed from the answers.
+    """
+    found = usecases.candidate_record(parts().store, external_id, actor=caller())
+    return json_response(candidate_record(found, datetime.now(UTC)))
+
+
 @attempts.delete("/candidates/<path:external_id>")
 @attempts.doc(**about("eraseCandidate", scope=Scope.ADMIN, problems=("not_found",)))
 @needs(Scope.ADMIN)
@@ -135,10 +159,13 @@ def grade_answer(body: GradeIn) -> Response:
 def erase_candidate(external_id: str) -> Response:
     """Erase a candidate.
 
-    Their answers, vectors, metadata and feedback are erased for good; scores stay, of nobody.
+    Their answers, vectors, metadata and feedback, appeals and the reasons of reviews are erased for
+    good; scores stay, of nobody. The response is the receipt: `candidate` names in the audit log
+    what is left.
     """
-    erased = usecases.erase_candidate(parts().store, external_id, actor=caller())
-    return json_response({"erased_attempts": erased})
+    return json_response(
+        erasure(usecases.erase_candidate(parts().store, external_id, actor=caller()))
+    )
 
 
 def _created(made: Attempt) -> Response:
