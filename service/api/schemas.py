@@ -998,6 +998,20 @@ class PointStatisticsOut(TypedDict):
     overruled: int
 
 
+class FlagCount(TypedDict):
+    """Attempts with a flag."""
+
+    code: FlagName
+    attempts: int
+
+
+class MisconceptionCount(TypedDict):
+    """Attempts that show a misconception."""
+
+    key: str
+    attempts: int
+
+
 class StatisticsOut(_Out):
     """How candidates did on a version of a question, as of `computed_at`."""
 
@@ -1010,8 +1024,8 @@ class StatisticsOut(_Out):
     discrimination: float | None
     needs_review: int
     reviewed: int
-    flags: dict[str, int]
-    misconceptions: dict[str, int]
+    flags: list[FlagCount]
+    misconceptions: list[MisconceptionCount]
     points: list[PointStatisticsOut]
 
 

@@ -470,8 +470,8 @@ def statistics(version: QuestionVersion, found: QuestionStatistics) -> Data:
         "discrimination": found.discrimination,
         "needs_review": found.needs_review,
         "reviewed": found.reviewed,
-        "flags": dict(found.flags),
-        "misconceptions": dict(found.misconceptions),
+        "flags": [{"code": code, "attempts": n} for code, n in found.flags.items()],
+        "misconceptions": [{"key": key, "attempts": n} for key, n in found.misconceptions.items()],
         "points": [
             {
                 "key": point.key,
