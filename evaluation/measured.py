@@ -81,6 +81,7 @@ class VectorTable:
         rows = [self._rows[_key(text)] for text in texts]
         nothing = np.zeros((0, self._encoder.dimension), dtype=np.float32)
         return Embedded(
+            background=self._background.identity,
             vectors=np.stack([vector for vector, _ in rows]) if rows else nothing,
             tokens=tuple(tokens for _, tokens in rows),
             token_dimension=self._background.token_basis.shape[1],

@@ -543,6 +543,8 @@ class AnswerVectorsRow(Base):
     """Signed bytes, one token after the other; see `service.grader.signals.Background.reduce`."""
     token_counts: Mapped[list[Any]] = mapped_column(JSONB())
     """How many tokens each unit has."""
+    background: Mapped[str | None]
+    """Identity of what the tokens were reduced by. NULL: kept before that was written down."""
 
 
 # Access ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -77,6 +78,11 @@ class StandInGrader:
     """Covers every point with the answer's first word; needs no model."""
 
     encoder_revision = "stand-in-1"
+    verifier_revision = None
+    version = "stand-in"
+
+    def calibration_of(self, slug: str) -> str:
+        return "none"
 
     def __init__(self) -> None:
         self.prepared = 0
@@ -84,6 +90,12 @@ class StandInGrader:
     def prepare(self, question: Question, alternatives: object = None) -> Question:
         self.prepared += 1
         return question
+
+    def grade_again(self, items: Sequence[Any]) -> list[Marked]:
+        return [
+            self.grade(prepared, answer, version_id=version_id)
+            for prepared, answer, version_id, _ in items
+        ]
 
     def grade(self, prepared: Question, answer: Answer, *, version_id: str | None = None) -> Marked:
         word = (answer.text.split() or [""])[0]
@@ -130,6 +142,7 @@ class StandInGrader:
                 vectors=np.full((units, 4), 0.25, dtype=np.float32),
                 tokens=(np.full((3, 2), 127, dtype=np.int8),) * units,
                 token_dimension=2,
+                background="stand-in",
             ),
             spans=((0, 1), (1, 2))[:units],
         )

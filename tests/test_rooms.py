@@ -31,6 +31,7 @@ ALLOWED = {
         *("agreement", "content", "domain", "errors", "exchange", "grader", "grouping"),
         *("store", "usecases"),
     },
+    "regrading": {"domain", "grader", "store", "usecases"},
     "sessions": {"content", "domain", "errors", "exchange", "grader", "store", "usecases"},
     "seeding": {"content", "domain", "errors", "exchange", "store"},
     "api": {

@@ -17,6 +17,7 @@ from service.cli.checkup import doctor
 from service.cli.database import migrate, seed, setup
 from service.cli.keys import key
 from service.cli.questions import question
+from service.cli.regrading import regrade
 from service.cli.serving import serve, up
 from service.cli.speed import bench
 
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 for command in (
-    *(up, serve, setup, migrate, seed, grade, question, key, export),
+    *(up, serve, setup, migrate, seed, grade, question, key, export, regrade),
     *(evaluate, fit, bench, doctor),
 ):
     main.add_command(command)

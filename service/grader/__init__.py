@@ -7,7 +7,7 @@ Nothing here knows Flask, SQLAlchemy or sentence-transformers.
 """
 
 from service.grader.calibration import Calibration, load_calibration
-from service.grader.core import Encoder, Grader, Marked
+from service.grader.core import Encoder, Grader, Kept, Marked
 from service.grader.language import detect
 from service.grader.lint import lint_question
 from service.grader.references import question_from_references
@@ -17,6 +17,7 @@ __all__ = [
     "Calibration",
     "Encoder",
     "Grader",
+    "Kept",
     "Marked",
     "PreparedQuestion",
     "detect",

@@ -102,6 +102,16 @@ class Marked:
     """``[start, end)`` of each of these units in the answer."""
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What was kept of an answer when it was marked before."""
+
+    said: Embedded
+    spans: tuple[tuple[int, int], ...]
+    """``[start, end)`` in the answer of each row of `said`."""
+    encoder_revision: str
+
+
 class Grader:
     """An encoder, a calibration and a verifier that belong together. Safe between threads."""
 
@@ -117,7 +127,13 @@ class Grader:
         self.encoder_name = encoder.name
         self.encoder_revision = encoder.revision
         self.verifier_name = verifier.name if verifier else None
+        self.verifier_revision = verifier.revision if verifier else None
         self.calibration_id = calibration.identity
+        self.version = GRADER_VERSION
+
+    def calibration_of(self, slug: str) -> str:
+        """Identity of the calibration that marks this question."""
+        return self._calibration.of(slug).identity
 
     def prepare(
         self, question: Question, alternatives: Sequence[Sequence[str]] | None = None
@@ -139,23 +155,32 @@ class Grader:
 
         Neighbours in the batch don't change a grade: each text is read on its own.
         """
+        return self.grade_again([(*item, None) for item in items])
+
+    def grade_again(
+        self, items: Sequence[tuple[PreparedQuestion, Answer, str | None, Kept | None]]
+    ) -> list[Marked]:
+        """As `grade_many`, without the encoder where what was kept will do.
+
+        It does if it comes from this encoder and background, and holds every unit that counts
+        against this question; a verifier reads what is not kept, so with one it never does. The
+        grade is the same either way.
+        """
         started = time.perf_counter()
-        readings = [read(answer.text, prepared.prompts) for prepared, answer, _ in items]
-        texts = [[reading.units[unit].text for unit in reading.kept] for reading in readings]
+        readings = [read(answer.text, prepared.prompts) for prepared, answer, _, _ in items]
+        known = [
+            self._known(reading, kept) for reading, (*_, kept) in zip(readings, items, strict=True)
+        ]
+        texts = [
+            [reading.units[unit].text for unit in reading.kept] if found is None else []
+            for reading, found in zip(readings, known, strict=True)
+        ]
         said, states = self._embed([text for part in texts for text in part])
         ends = [0, *itertools.accumulate(map(len, texts))]
         works = [
-            Work(
-                prepared=prepared,
-                reading=reading,
-                said=said.part(start, end),
-                states=states[start:end],
-                measured=measure(
-                    prepared, reading, said.part(start, end), self._calibration.background
-                ),
-            )
-            for (prepared, _, _), reading, (start, end) in zip(
-                items, readings, itertools.pairwise(ends), strict=True
+            self._work(prepared, reading, found or said.part(start, end), states[start:end])
+            for (prepared, *_), reading, found, (start, end) in zip(
+                items, readings, known, itertools.pairwise(ends), strict=True
             )
         ]
         if self._verifier is not None:
@@ -163,8 +188,32 @@ class Grader:
         elapsed_ms = 1000.0 * (time.perf_counter() - started) / max(1, len(items))
         return [
             self._mark(work, answer, version_id, elapsed_ms)
-            for work, (_, answer, version_id) in zip(works, items, strict=True)
+            for work, (_, answer, version_id, _) in zip(works, items, strict=True)
         ]
+
+    def _known(self, reading: Reading, kept: Kept | None) -> Embedded | None:
+        """What was kept of the units that count; None if they have to be embedded."""
+        if (
+            kept is None
+            or self._verifier is not None
+            or kept.encoder_revision != self.encoder_revision
+            or kept.said.background != self._calibration.background.identity
+        ):
+            return None
+        rows = {span: row for row, span in enumerate(kept.spans)}
+        wanted = [rows.get((reading.units[u].start, reading.units[u].end)) for u in reading.kept]
+        found = [row for row in wanted if row is not None]
+        return kept.said.pick(found) if len(found) == len(wanted) else None
+
+    def _work(
+        self,
+        prepared: PreparedQuestion,
+        reading: Reading,
+        said: Embedded,
+        states: Sequence[States],
+    ) -> Work:
+        measured = measure(prepared, reading, said, self._calibration.background)
+        return Work(prepared=prepared, reading=reading, said=said, states=states, measured=measured)
 
     def _embed(self, texts: Sequence[str]) -> tuple[Embedded, list[States]]:
         vectors, tokens, states = self._encoder.encode_tokens(texts)
@@ -187,7 +236,7 @@ class Grader:
             encoder=self.encoder_name,
             encoder_revision=self.encoder_revision,
             verifier=self.verifier_name,
-            verifier_revision=self._verifier.revision if self._verifier else None,
+            verifier_revision=self.verifier_revision,
             calibration=calibration.identity,
             thresholds=asdict(calibration.thresholds),
             elapsed_ms=round(elapsed_ms, 2),

@@ -6,8 +6,10 @@ answer's windows. Both are plain arithmetic on arrays; nothing here decides anyt
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import log2
 from typing import Any
 
@@ -83,6 +85,15 @@ class Background:
     """(d, k): the k principal directions of tokens, enough to tell which mean the same. Fewer
     numbers make alignment quick and small to store."""
 
+    @cached_property
+    def identity(self) -> str:
+        """Names what tokens are reduced by: those of another background cannot be compared."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.token_basis, dtype="<f4").tobytes())
+        for language in sorted(self.token_mean):
+            mean = np.ascontiguousarray(self.token_mean[language], dtype="<f4")
+            digest.update(language.encode() + mean.tobytes())
+        return digest.hexdigest()[:12]
+
     def remove(self, vectors: Vectors, languages: Sequence[Language]) -> Vectors:
         """Unit vectors (n, d) with their language's mean taken away; zero vectors stay zero."""
         if not len(vectors):
@@ -108,10 +119,17 @@ class Embedded:
     tokens: tuple[Tokens, ...]
     """n arrays (tokens, token_dimension); see `Background.reduce`."""
     token_dimension: int
+    background: str
+    """Identity of what the tokens were reduced by."""
 
     def part(self, start: int, end: int) -> Embedded:
         """The texts ``[start, end)``."""
         return replace(self, vectors=self.vectors[start:end], tokens=self.tokens[start:end])
+
+    def pick(self, rows: Sequence[int]) -> Embedded:
+        """The texts in these rows."""
+        picked = tuple(self.tokens[row] for row in rows)
+        return replace(self, vectors=self.vectors[list(rows)], tokens=picked)
 
 
 def embedded(
@@ -128,6 +146,7 @@ def embedded(
             for text, values in zip(texts, tokens, strict=True)
         ),
         token_dimension=background.token_basis.shape[1],
+        background=background.identity,
     )
 
 

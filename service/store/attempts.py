@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -44,6 +45,8 @@ from service.domain import (
 )
 from service.errors import NotFound
 from service.exchange import AttemptFilter, Erasure
+from service.grader import Kept
+from service.grader.signals import Embedded
 from service.models import (
     AnswerVectorsRow,
     AppealRow,
@@ -228,6 +231,68 @@ class Attempts:
             raise NotFound("There is no such candidate.")
         return created_at, self.matching(CandidateRow.external_id == external_id)
 
+    def to_regrade(
+        self, question_id: str, after: str | None, limit: int
+    ) -> list[tuple[Attempt, Kept | None]]:
+        """Attempts on any version of a question, oldest first, with what was kept of the answers.
+
+        Erased ones are left out. `after`: the id of the last attempt that was had before.
+        """
+        wanted = _whole(
+            VersionRow.question_id == ids.uuid_of(ids.Kind.QUESTION, question_id),
+            AttemptRow.answer.is_not(None),
+        )
+        if after is not None:
+            wanted = wanted.where(AttemptRow.id > ids.uuid_of(ids.Kind.ATTEMPT, after))
+        rows = self._session.scalars(wanted.order_by(AttemptRow.id).limit(limit)).all()
+        kept = select(AnswerVectorsRow).where(
+            AnswerVectorsRow.attempt_id.in_([row.id for row in rows])
+        )
+        # Of several encoders the newest row wins; only one of them fits a grader.
+        vectors = {row.attempt_id: _kept(row) for row in self._session.scalars(kept)}
+        return [(_attempt(row), vectors.get(row.id)) for row in rows]
+
+    def add_grade(self, attempt_id: str, marked: Marked) -> StoredGrade | None:
+        """Keep another grade of an attempt, and what was seen of its answer.
+
+        None if the candidate was erased meanwhile: nothing is kept then.
+        """
+        uuid = ids.uuid_of(ids.Kind.ATTEMPT, attempt_id)
+        living = self._session.scalar(
+            select(CandidateRow.id)
+            .join(AttemptRow, AttemptRow.candidate_id == CandidateRow.id)
+            .where(AttemptRow.id == uuid, CandidateRow.erased_at.is_(None))
+            .with_for_update(read=True, key_share=True, of=CandidateRow)
+        )
+        if living is None:
+            return None
+        grade_id, now = ids.new_uuid(), datetime.now(UTC)
+        version = marked.grade.provenance.question_version or ""
+        row = {
+            "id": grade_id,
+            "attempt_id": uuid,
+            "version_id": ids.uuid_of(ids.Kind.VERSION, version),
+            "created_at": now,
+            **_grade_values(marked.grade),
+        }
+        self._session.execute(insert(GradeRow), row)
+        points = [
+            {"grade_id": grade_id, **_point_values(*item)}
+            for item in enumerate(marked.grade.points)
+        ]
+        self._session.execute(insert(PointGradeRow), points)
+        values = _vector_values(marked)
+        seen = insert_or(AnswerVectorsRow).values({"attempt_id": uuid, **values})
+        self._session.execute(
+            seen.on_conflict_do_update(
+                index_elements=[AnswerVectorsRow.attempt_id, AnswerVectorsRow.encoder_revision],
+                set_=values,
+            )
+        )
+        return StoredGrade(
+            grade_id=ids.show(ids.Kind.GRADE, grade_id), created_at=now, grade=marked.grade
+        )
+
     def erase(self, external_id: str) -> Erasure:
         """Erase a candidate.
 
@@ -385,7 +450,25 @@ def _vector_values(marked: Marked) -> dict[str, Any]:
         "token_dimension": marked.said.token_dimension,
         "tokens": b"".join(tokens.tobytes() for tokens in marked.said.tokens),
         "token_counts": [len(tokens) for tokens in marked.said.tokens],
+        "background": marked.said.background,
     }
+
+
+def _kept(row: AnswerVectorsRow) -> Kept:
+    units = len(row.spans)
+    tokens = np.frombuffer(row.tokens, dtype=np.int8).reshape(-1, row.token_dimension)
+    ends = np.cumsum(row.token_counts, dtype=int)[:-1]
+    vectors = np.frombuffer(row.vectors, dtype="<f2").reshape(units, row.dimension)
+    return Kept(
+        said=Embedded(
+            vectors=vectors.astype(np.float32),
+            tokens=tuple(np.split(tokens, ends)) if units else (),
+            token_dimension=row.token_dimension,
+            background=row.background or "",
+        ),
+        spans=tuple((start, end) for start, end in row.spans),
+        encoder_revision=row.encoder_revision,
+    )
 
 
 # Rows to domain ----------------------------------------------------------------------------------

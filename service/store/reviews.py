@@ -87,6 +87,11 @@ class Reviews:
         row = _queued(ids.uuid_of(ids.Kind.ATTEMPT, attempt_id), reasons, grade)
         self._session.execute(insert(QueueRow), row)
 
+    def enqueue_again(self, attempt_id: str, grade: Grade) -> None:
+        """Put an attempt into the queue for the doubts of a new grade, unless it was ever there."""
+        row = _queued(ids.uuid_of(ids.Kind.ATTEMPT, attempt_id), [WaitReason.DOUBT], grade)
+        self._session.execute(insert_or(QueueRow).values(row).on_conflict_do_nothing())
+
     def page(
         self, filters: QueueFilter, order: QueueOrder, *, cursor: str | None, limit: int
     ) -> Page[Waiting]:

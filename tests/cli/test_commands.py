@@ -22,7 +22,17 @@ from service.usecases import authenticate
 Run = Callable[..., Result]
 
 COMMANDS = [
-    *(["up"], ["serve"], ["setup"], ["migrate"], ["seed"], ["grade"], ["export"], ["doctor"]),
+    *(
+        ["up"],
+        ["serve"],
+        ["setup"],
+        ["migrate"],
+        ["seed"],
+        ["grade"],
+        ["export"],
+        ["doctor"],
+        ["regrade"],
+    ),
     *(["question", "lint"], ["question", "show"], ["question", "list"]),
     *(["key", "create"], ["key", "list"], ["key", "revoke"]),
 ]

@@ -14,7 +14,6 @@ from service.domain import Answer, Attempt, FlagCode, Scope, Verdict, WaitReason
 from service.errors import AlreadyAppealed, Claimed, Erased, InvalidInput, NotFound
 from service.exchange import Judgement, QueueFilter, QueueOrder, QueueState
 from service.grader import Marked
-from service.grader.signals import Embedded
 from service.store import Store
 from service.usecases import QuestionCache
 from tests.stand_ins import StandInGrader, a_question
@@ -35,11 +34,7 @@ class Doubting(StandInGrader):
         return replace(
             marked,
             grade=replace(marked.grade, needs_review=True, expected_error=float(len(text))),
-            said=Embedded(
-                vectors=vectors.astype(np.float32),
-                tokens=marked.said.tokens,
-                token_dimension=marked.said.token_dimension,
-            ),
+            said=replace(marked.said, vectors=vectors.astype(np.float32)),
         )
 
 
