@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from click.testing import Result
 
+from service import reviewing, usecases
 from service.domain import Answer
+from service.exchange import Judgement
 from service.grader import Grader
 from service.store import Store
 from service.usecases import QuestionCache, submit_attempt
+from tests.stand_ins import StandInGrader, a_question
 
 Run = Callable[..., Result]
 
@@ -56,3 +61,37 @@ def test_questions_are_exported_with_all_their_versions(run: Run) -> None:
 
 def test_an_empty_database_exports_nothing(run: Run) -> None:
     assert run("export").stdout == ""
+
+
+def test_results_are_exported_as_a_table(run: Run, store: Store, tmp_path: Path) -> None:
+    usecases.create_question(store, a_question(), actor=None)
+    usecases.publish(store, "why-relu", if_match="*", actor=None)
+    stand_in: Any = StandInGrader()
+    for candidate in ("=1+1", 'ada, "the first"'):
+        made = submit_attempt(
+            store,
+            stand_in,
+            QuestionCache(),
+            "why-relu",
+            candidate=candidate,
+            answer=Answer(text="It does not saturate,\nnever."),
+            metadata={},
+            actor=None,
+        )
+    judgement = Judgement(reviewer="grace", verdicts={}, score=12.5, reason="So.")
+    reviewing.review(store, made.attempt_id, judgement, actor=None)
+    target = tmp_path / "results.csv"
+
+    result = run("export", "--format", "csv", "--output", str(target))
+
+    with target.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert result.exit_code == 0
+    assert [row["candidate"] for row in rows] == ['ada, "the first"', "'=1+1"]
+    assert [(row["score"], row["by"], row["grader_score"]) for row in rows] == [
+        ("12.5", "person", "66.7"),
+        ("66.7", "grader", "66.7"),
+    ]
+    assert rows[0]["points"] == "no-saturation=covered cheap=covered"
+    assert "saturate," not in target.read_text(encoding="utf-8")
+    assert run("export", "--questions", "--format", "csv").exit_code == 1
