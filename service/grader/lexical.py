@@ -226,6 +226,25 @@ def polarity(point: Profile, window: Profile) -> Polarity:
     return Polarity(accord=0.0 if denial > 0.0 else accord, denial=denial)
 
 
+def sides(statement: Profile, window: Profile) -> tuple[float, float]:
+    """How like the clauses of the two are, at best, where they deny and where they agree, 0 to 1.
+
+    Likeness is the share of words, of the longer clause. Clauses with fewer than two terms in
+    common are about different things.
+    """
+    denying = agreeing = 0.0
+    for clause in statement.clauses:
+        for other in window.clauses:
+            if len(clause.terms & other.terms) < 2:
+                continue
+            like = len(clause.words & other.words) / max(len(clause.words), len(other.words))
+            if clause.denies(other):
+                denying = max(denying, like)
+            else:
+                agreeing = max(agreeing, like)
+    return denying, agreeing
+
+
 def opposed(statement: Profile, window: Profile) -> bool:
     """Whether what they share is affirmed by the one and denied by the other.
 

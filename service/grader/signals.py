@@ -36,7 +36,7 @@ SIGNALS: Mapping[str, str] = {
     "recall": "share of the phrasing's key terms that the window holds",
     "precision": "share of the window's key terms that the phrasing holds",
     "novelty": "share of the window's key terms that are not in the prompt",
-    "denial": "the window nearly repeats the phrasing, but denies it",
+    "denial": "the window nearly repeats the phrasing, but denies it; a half if it is only like it",
     "accord": "the window's wording has the same polarity as the phrasing",
     "numbers_missing": "share of the phrasing's numbers that the window lacks",
     "terms_met": "the window holds a term named for the point",
@@ -66,6 +66,13 @@ WORTH_READING = 0.15
 # A sentence joins its neighbour as evidence only from this similarity on: nine of ten sentences
 # about something else stay below it for every point of our questions.
 NEIGHBOUR = 0.3
+# A clause that shares this part of its words with a wording that it denies, and this much less with
+# any that it agrees with, counts as a denial of this strength. Chosen among nine settings on the
+# hard cases and the samples of every third question: of the negated points it finds nine in ten
+# instead of four, and holds one excellent sample in ten for a denial.
+FAIRLY_ALIKE = 0.4
+FAR_APART = 0.2
+LIKELY_DENIAL = 0.5
 
 
 @dataclass(frozen=True)
@@ -501,14 +508,23 @@ def _polarity(
     """Whether a window agrees with an item or denies it, by all its phrasings in that language.
 
     All of them, because a denied sentence may be closest in meaning to a phrasing in other words,
-    or in the other language, that does not show the denial.
+    or in the other language, that does not show the denial. An author writes out how a point is
+    said: a sentence that is far more like what denies one of these wordings than like any that it
+    agrees with is likely a denial too. Model answers are no such wordings, and students deny much
+    beside them.
     """
-    found = [
-        lexical.polarity(prepared.phrased[row].profile, window)
+    profiles = [
+        prepared.phrased[row].profile
         for row in prepared.columns[item]
         if prepared.phrased[row].language == language
     ]
+    found = [lexical.polarity(profile, window) for profile in profiles]
     denial = max((polarity.denial for polarity in found), default=0.0)
+    if prepared.rubric and profiles and denial < LIKELY_DENIAL:
+        sides = [lexical.sides(profile, window) for profile in profiles]
+        denying, agreeing = (max(side) for side in zip(*sides, strict=True))
+        if denying >= FAIRLY_ALIKE and denying - agreeing > FAR_APART:
+            denial = LIKELY_DENIAL
     accord = max((polarity.accord for polarity in found), default=0.0)
     return lexical.Polarity(accord=0.0 if denial > 0.0 else accord, denial=denial)
 

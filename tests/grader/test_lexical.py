@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.grader.lexical import negations, polarity, profile, recall, terms, uses_any
+from service.grader.lexical import negations, polarity, profile, recall, sides, terms, uses_any
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,24 @@ def test_a_negation_in_an_unrelated_clause_means_nothing() -> None:
     answer = profile("I do not like it, but the function is differentiable almost everywhere.")
 
     assert polarity(point, answer).denial == 0
+
+
+@pytest.mark.parametrize(
+    ("point", "answer"),
+    [
+        ("ResNet has shortcut connections.", "There are no shortcut connections in a ResNet."),
+        ("残差网络里有捷径连接。", "残差网络里面并没有捷径连接。"),
+    ],
+)
+def test_a_clause_in_other_order_is_on_the_side_that_it_takes(point: str, answer: str) -> None:
+    denying, agreeing = sides(profile(point), profile(answer))
+
+    assert denying > agreeing
+    assert sides(profile(answer), profile(answer)) == (0.0, 1.0)
+
+
+def test_what_shares_one_term_is_on_no_side() -> None:
+    assert sides(profile("Gradients explode."), profile("Gradients are not labels.")) == (0.0, 0.0)
 
 
 def test_nothing_in_common_has_no_polarity() -> None:

@@ -33,7 +33,7 @@ FLOORS = {
     "injection": 0.95,
     "keyword_list": 0.85,
     "mixed_language": 0.75,
-    "negated_point": 0.35,
+    "negated_point": 0.85,
     "other_language": 0.85,
     "other_words": 0.8,
     "padding": 0.85,
@@ -42,9 +42,9 @@ FLOORS = {
     "typos": 0.9,
     "very_long": 0.85,
     "very_short": 0.75,
-    "all in en": 0.75,
-    "all in zh": 0.75,
-    "all": 0.78,
+    "all in en": 0.8,
+    "all in zh": 0.82,
+    "all": 0.82,
 }
 
 Loaded = tuple[list[HardCase], dict[str, Question]]
