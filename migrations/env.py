@@ -18,7 +18,13 @@ from service.models import Base
 def run(connection: Connection) -> None:
     """Run what was asked for, each migration in a transaction of its own."""
     context.configure(
-        connection=connection, target_metadata=Base.metadata, transaction_per_migration=True
+        connection=connection,
+        target_metadata=Base.metadata,
+        transaction_per_migration=True,
+        # Our connections see the schema of jobs too, which no model is about.
+        include_name=lambda name, kind, _: (
+            kind != "table" or not str(name).startswith("procrastinate_")
+        ),
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -14,9 +14,8 @@ from service.api.context import EXTENSION, Parts
 from service.api.loading import LoadingGrader, Roll
 from service.api.metrics import Metrics
 from service.api.routes import BLUEPRINTS
-from service.assembly import load_grader
+from service.assembly import limits_of, load_grader
 from service.config import Settings, served_database
-from service.content import Limits
 from service.errors import PointmarkError
 from service.exchange import QuestionFilter
 from service.store import Store
@@ -57,11 +56,7 @@ def create_app(
         store=store or Store(served_database(settings), pool_size=settings.threads),
         grader=LoadingGrader(grader),
         metrics=Metrics(),
-        limits=Limits(
-            max_points=settings.max_points,
-            max_phrasings=settings.max_phrasings,
-            max_answer_chars=settings.max_answer_chars,
-        ),
+        limits=limits_of(settings),
     )
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.config import Settings
+from service.content import Limits
 from service.grader.calibration import SHIPPED, SHIPPED_WITH_VERIFIER, Calibration
 
 if TYPE_CHECKING:
@@ -29,6 +30,30 @@ def load_grader(settings: Settings) -> Grader:
 
     encoder = load_encoder(settings.encoder, threads=settings.encoder_threads)
     return Grader(encoder, calibration_of(settings), load_verifier_for(settings, encoder))
+
+
+def check_grader(settings: Settings) -> None:
+    """Find out in a moment, without loading it, whether the grader can be loaded.
+
+    Raises:
+        EncoderNotFound, EncoderMismatch: as `load_grader`.
+    """
+    from service.encoder import BUNDLED as BUNDLED_ENCODER
+    from service.encoder import check_encoder
+
+    revision = check_encoder(settings.encoder)
+    calibration = calibration_of(settings)
+    if revision is not None:
+        calibration.require_encoder(settings.encoder or BUNDLED_ENCODER, revision)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How much content and answers may hold."""
+    return Limits(
+        max_points=settings.max_points,
+        max_phrasings=settings.max_phrasings,
+        max_answer_chars=settings.max_answer_chars,
+    )
 
 
 def load_verifier_for(settings: Settings, encoder: SentenceEncoder) -> Verifier | None:

@@ -90,6 +90,8 @@ class Settings:
     encoder_threads: int = 1
     """Inference threads of each worker."""
     max_body_bytes: int = 1_048_576
+    max_batch_bytes: int = 67_108_864
+    """Of the body of a batch, which may hold 10,000 answers."""
     max_answer_chars: int = 20_000
     max_points: int = 64
     max_phrasings: int = 16
@@ -126,6 +128,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "threads": _positive,
     "encoder_threads": _positive,
     "max_body_bytes": _positive,
+    "max_batch_bytes": _positive,
     "max_answer_chars": _positive,
     "max_points": _positive,
     "max_phrasings": _positive,

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from service.domain import (
+    Answer,
     Attempt,
     Feedback,
     FlagCode,
@@ -23,6 +24,7 @@ from service.domain import (
     VersionStatus,
     WaitReason,
 )
+from service.errors import FieldFault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,78 @@ class SessionPlan:
     attempts_allowed: int
     feedback: Feedback
     metadata: Mapping[str, Any]
+
+
+class JobKind(StrEnum):
+    """What workers do; the value is the task's name in the queue."""
+
+    GRADE_BATCH = "batch.grade"
+
+
+class WorkStatus(StrEnum):
+    """Where a piece of background work stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    """Given up, for a reason that has nothing to do with what was sent."""
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchItem:
+    """An answer to be graded as part of a batch."""
+
+    question: str
+    """Id or slug."""
+    candidate: str
+    answer: Answer
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemError:
+    """Why an item of a batch became no attempt."""
+
+    code: str
+    detail: str
+    faults: tuple[FieldFault, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemResult:
+    """What became of one item of a batch: an attempt or an error; neither: it waits."""
+
+    position: int
+    """From 0, in the order in which they were sent."""
+    attempt: Attempt | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Answers that came together and are graded in the background."""
+
+    batch_id: str
+    status: WorkStatus
+    total: int
+    done: int
+    """Attempts made."""
+    failed: int
+    """Items that ended with an error."""
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    failure: str | None
+    """Why it was given up; None unless `failed`."""
+    key_id: str | None
+    """The API key that its attempts come through."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.ended_at is not None
 
 
 @dataclass(frozen=True, kw_only=True)

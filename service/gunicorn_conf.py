@@ -71,15 +71,11 @@ _log = logging.getLogger("pointmark")
 
 def on_starting(server: Any) -> None:
     """In the master, before anything else: refuse to start what cannot work."""
-    from service.assembly import calibration_of
-    from service.encoder import BUNDLED, check_encoder
+    from service.assembly import check_grader
 
     try:
         served_database(_settings)
-        revision = check_encoder(_settings.encoder)
-        calibration = calibration_of(_settings)
-        if revision is not None:
-            calibration.require_encoder(_settings.encoder or BUNDLED, revision)
+        check_grader(_settings)
     except PointmarkError as fault:
         shutil.rmtree(_folder, ignore_errors=True)
         _refuse(fault)

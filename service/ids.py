@@ -36,6 +36,10 @@ class Kind(StrEnum):
     GRADE = "grd"
     REVIEW = "rev"
     SESSION = "ses"
+    BATCH = "bat"
+    REGRADE = "rgr"
+    ENDPOINT = "hook"
+    MESSAGE = "msg"
     KEY = "key"
 
 

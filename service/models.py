@@ -547,6 +547,72 @@ class AnswerVectorsRow(Base):
     """Identity of what the tokens were reduced by. NULL: kept before that was written down."""
 
 
+# Batches -----------------------------------------------------------------------------------------
+
+
+class BatchRow(Base):
+    """Answers that came together and are graded in the background."""
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        CheckConstraint("total > 0", name="total_positive"),
+        CheckConstraint(
+            "ended_at IS NOT NULL OR (NOT cancelled AND failure IS NULL)", name="ended_whole"
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The API key it came through. NULL: from the command line."""
+    total: Mapped[int]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    """NULL until a worker took its first answer."""
+    ended_at: Mapped[datetime | None]
+    """NULL while work is left."""
+    cancelled: Mapped[bool]
+    failure: Mapped[str | None]
+    """Why it was given up. NULL: it was not."""
+
+
+class BatchItemRow(Base):
+    """One answer of a batch: waiting, or made into an attempt, or refused with an error."""
+
+    __tablename__ = "batch_items"
+    __table_args__ = (
+        Index(
+            "ix_batch_items_waiting",
+            "batch_id",
+            "position",
+            postgresql_where=text("answer IS NOT NULL"),
+        ),
+        Index(
+            "ix_batch_items_candidate",
+            "candidate_id",
+            postgresql_where=text("answer IS NOT NULL"),
+        ),
+        _one_of("language", "en", "zh"),
+        CheckConstraint("num_nonnulls(answer, attempt_id, error) = 1", name="one_state"),
+    )
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    """From 0, in the order in which they were sent."""
+    candidate_id: Mapped[UUID] = mapped_column(ForeignKey("candidates.id"))
+    question: Mapped[str]
+    """Id or slug, as it was sent; looked up when it is graded."""
+    answer: Mapped[str | None]
+    """NULL unless it waits: the attempt has it then, or nobody."""
+    language: Mapped[str | None]
+    """NULL: to be detected."""
+    extra: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSON(none_as_null=True))
+    """The platform's own data; NULL unless it waits."""
+    attempt_id: Mapped[UUID | None] = mapped_column(ForeignKey("attempts.id"))
+    """NULL until graded."""
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Why there is no attempt: code, detail, and faults of fields. NULL unless refused."""
+
+
 # Access ------------------------------------------------------------------------------------------
 
 

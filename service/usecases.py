@@ -339,7 +339,7 @@ def submit_attempt(
     candidate: str,
     answer: Answer,
     metadata: Mapping[str, Any],
-    actor: ApiKey | None,
+    key_id: str | None,
     finish: Finish[Attempt] | None = None,
     limits: Limits = _DEFAULT_LIMITS,
     sample: float = 0.0,
@@ -350,6 +350,7 @@ def submit_attempt(
     writing, and an open transaction would hold a connection and locks all that time.
 
     Args:
+        key_id: the API key that it comes through; None: the command line.
         sample: share of attempts that go to the queue by chance besides, 0 to 1.
 
     Raises:
@@ -368,7 +369,7 @@ def submit_attempt(
             answer=answer.text,
             metadata=metadata,
             marked=marked,
-            key_id=None if actor is None else actor.key_id,
+            key_id=key_id,
         )
         queue_for_review(tx, attempt, sample)
         close_with(finish, tx, attempt)

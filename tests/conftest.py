@@ -131,11 +131,11 @@ def _empty(url: str) -> None:
     """Empty every table that migrations made, their own record aside."""
     with psycopg.connect(url, autocommit=True) as connection:
         rows = connection.execute(
-            "SELECT tablename FROM pg_tables "
-            "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            "SELECT schemaname, tablename FROM pg_tables "
+            "WHERE schemaname IN ('public', 'procrastinate') AND tablename <> 'alembic_version'"
         ).fetchall()
         if rows:
-            tables = sql.SQL(", ").join(sql.Identifier(name) for (name,) in rows)
+            tables = sql.SQL(", ").join(sql.Identifier(*name) for name in rows)
             connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(tables))
 
 

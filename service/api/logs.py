@@ -14,6 +14,8 @@ _FIELDS = (
     "request_id",
     "trace_id",
     "key",
+    "session",
+    "job",
     "method",
     "route",
     "status",

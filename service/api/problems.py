@@ -141,6 +141,12 @@ KINDS: Mapping[str, Kind] = {
             "There is no answer left that could be judged.",
         ),
         _kind(
+            "cancelled",
+            409,
+            "The batch was cancelled",
+            "The item was not graded before its batch was cancelled; nothing is kept of it.",
+        ),
+        _kind(
             "session_not_open",
             409,
             "The session is not open",
@@ -169,13 +175,15 @@ KINDS: Mapping[str, Kind] = {
             "body_too_large",
             413,
             "The body is too large",
-            "The limit is POINTMARK_MAX_BODY_BYTES, 1 MiB unless set otherwise.",
+            "The limit is POINTMARK_MAX_BODY_BYTES, 1 MiB unless set otherwise; of batches "
+            "POINTMARK_MAX_BATCH_BYTES, 64 MiB.",
         ),
         _kind(
             "unsupported_media_type",
             415,
             "The body is not declared as JSON",
-            "Send `Content-Type: application/json`, and no Content-Encoding.",
+            "Send `Content-Type: application/json`, and no Content-Encoding. Batches may also come "
+            "as `application/jsonl`.",
         ),
         _kind(
             "invalid_input",

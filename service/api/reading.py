@@ -16,11 +16,14 @@ from flask import Request
 from pydantic import BaseModel
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from service.api.context import state
+from service.api.context import parts, state
 from service.api.parsing import MalformedJson, pointer_to, read_json, validated
 from service.api.problems import UnsupportedMediaType
+from service.api.schemas import Bulk
 from service.content import check_text, refuse
-from service.errors import FieldFault
+from service.errors import FieldFault, InvalidInput
+
+JSON_LINES = ("application/jsonl", "application/x-ndjson")
 
 
 class StrictAdapter(PydanticAdapter):
@@ -30,7 +33,11 @@ class StrictAdapter(PydanticAdapter):
         """The checked input; raises our own errors, which `problems` presents."""
         if location == "query":
             return validated(self.model_class, _query(request))
-        state().document = read_json(_body(request))
+        if issubclass(self.model_class, Bulk):
+            request.max_content_length = parts().settings.max_batch_bytes
+            state().document = _bulk(request)
+        else:
+            state().document = read_json(_body(request, "application/json"))
         return validated(self.model_class, state().document)
 
     def get_openapi_schema(self, **kwargs: Any) -> dict[str, Any]:
@@ -50,7 +57,28 @@ def blueprint(name: str, *, tag: str, prefix: str = "") -> APIBlueprint:
     return APIBlueprint(name, __name__, tag=tag, url_prefix=prefix or None)
 
 
-def _body(request: Request) -> bytes:
+def _bulk(request: Request) -> Any:
+    raw = _body(request, "application/json", *JSON_LINES)
+    if request.mimetype == "application/json":
+        return read_json(raw)
+    lines = [line for line in raw.split(b"\n") if line.strip()]
+    return {"items": [_line(number, line) for number, line in enumerate(lines)]}
+
+
+def _line(number: int, line: bytes) -> Any:
+    try:
+        return read_json(line)
+    except MalformedJson as fault:
+        raise MalformedJson(f"Item {number}: {fault}") from fault
+    except InvalidInput as fault:
+        moved = [
+            FieldFault(pointer=f"#/items/{number}{each.pointer[1:]}", detail=each.detail)
+            for each in fault.faults
+        ]
+        raise InvalidInput(str(fault), moved) from fault
+
+
+def _body(request: Request, *accepted: str) -> bytes:
     raw = request.get_data(cache=False)
     # Of a body that does not say its length Werkzeug reads as much as is allowed and stops there,
     # in silence; whether that was all, only another byte can tell.
@@ -58,8 +86,10 @@ def _body(request: Request) -> bytes:
         raise RequestEntityTooLarge
     if not raw:
         raise MalformedJson("The body is empty; it must be a JSON object.")
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("The body must be sent as Content-Type: application/json.")
+    if request.mimetype not in accepted:
+        raise UnsupportedMediaType(
+            f"The body must be sent as Content-Type: {' or '.join(accepted)}."
+        )
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("The body must be sent without Content-Encoding.")
     return raw

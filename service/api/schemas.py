@@ -19,6 +19,8 @@ from pydantic_core import PydanticCustomError
 # pydantic asks for this one before Python 3.12.
 from typing_extensions import TypedDict
 
+from service.batches import MOST_ITEMS
+
 _STRICT = ConfigDict(strict=True, extra="forbid")
 
 
@@ -211,6 +213,29 @@ class AttemptIn(_Body):
     answer: str
     language: LanguageCode | None = None
     metadata: dict[str, Any] | None = None
+
+
+class Bulk(BaseModel):
+    """A body of many items: its limit is the larger one of batches, and it may come as JSON lines,
+    an item each, instead of as one object with `items`."""
+
+
+class BatchItemIn(TypedDict):
+    """An answer of a batch."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    question: Annotated[str, told(minLength=1, maxLength=100)]
+    candidate: Candidate
+    answer: str
+    language: NotRequired[LanguageCode | None]
+    metadata: NotRequired[dict[str, Any] | None]
+
+
+class BatchIn(_Body, Bulk):
+    """Answers to be graded in the background."""
+
+    items: Annotated[list[BatchItemIn], told(minItems=1, maxItems=MOST_ITEMS)]
 
 
 class GradeIn(_Body):
@@ -496,6 +521,16 @@ class AttemptListIn(PageIn):
     candidate: str | None = None
     since: Moment | None = None
     until: Moment | None = None
+
+
+class BatchListIn(PageIn):
+    """Parameters of the list of batches."""
+
+
+class BatchResultsIn(_Query):
+    """Where to begin."""
+
+    after: Annotated[int | None, Field(ge=0), BeforeValidator(_whole_number)] = None
 
 
 class QueueIn(PageIn):
@@ -884,6 +919,52 @@ class AttemptPage(_Page):
     data: list[AttemptOut]
 
 
+WorkStatusName = Literal["queued", "running", "finished", "failed", "cancelled"]
+
+
+class BatchOut(_Out):
+    """A batch: `done` attempts are made, `failed` items ended with an error, the rest waits."""
+
+    id: str
+    status: WorkStatusName
+    total: int
+    done: int
+    failed: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    failure: str | None
+
+
+class BatchPage(_Page):
+    """A page of batches, newest first."""
+
+    data: list[BatchOut]
+
+
+class ProblemError(TypedDict):
+    """One fault, and where in the request it is."""
+
+    detail: str
+    pointer: NotRequired[str]
+
+
+class ItemErrorOut(TypedDict):
+    """Why an item became no attempt."""
+
+    code: str
+    detail: str
+    errors: list[ProblemError]
+
+
+class BatchResult(_Out):
+    """What became of an item: an attempt, or an error."""
+
+    index: int
+    attempt: AttemptOut | None
+    error: ItemErrorOut | None
+
+
 class ReportedQuestion(TypedDict):
     """What came of a question: its last answer counts."""
 
@@ -1109,13 +1190,6 @@ class Health(_Out):
     """The state of the service."""
 
     status: Literal["alive", "ready"]
-
-
-class ProblemError(TypedDict):
-    """One fault, and where in the request it is."""
-
-    detail: str
-    pointer: NotRequired[str]
 
 
 class Problem(_Out):

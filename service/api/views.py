@@ -30,7 +30,7 @@ from service.domain import (
     StoredGrade,
     Waiting,
 )
-from service.exchange import CandidateRecord, Erasure, QuestionStatistics
+from service.exchange import Batch, CandidateRecord, Erasure, ItemResult, QuestionStatistics
 from service.grouping import AnswerGroup
 from service.sessions import QuestionReport, Report, Token
 
@@ -166,6 +166,38 @@ def attempt(found: Attempt, *, to_candidate: bool = False) -> Data:
         "grades": grades,
         "reviews": reviews,
         "appeal": _appeal(found.appeal),
+    }
+
+
+def batch(found: Batch) -> Data:
+    """A batch with its progress."""
+    return {
+        "id": found.batch_id,
+        "status": found.status.value,
+        "total": found.total,
+        "done": found.done,
+        "failed": found.failed,
+        "created_at": moment(found.created_at),
+        "started_at": moment(found.started_at),
+        "ended_at": moment(found.ended_at),
+        "failure": found.failure,
+    }
+
+
+def item_result(found: ItemResult, *, to_candidate: bool) -> Data:
+    """What became of an item of a batch."""
+    made, error = found.attempt, found.error
+    return {
+        "index": found.position,
+        "attempt": None if made is None else attempt(made, to_candidate=to_candidate),
+        "error": error
+        and {
+            "code": error.code,
+            "detail": error.detail,
+            "errors": [
+                {"detail": fault.detail, "pointer": fault.pointer} for fault in error.faults
+            ],
+        },
     }
 
 

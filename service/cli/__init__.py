@@ -20,6 +20,7 @@ from service.cli.questions import question
 from service.cli.regrading import regrade
 from service.cli.serving import serve, up
 from service.cli.speed import bench
+from service.cli.working import worker
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 for command in (
-    *(up, serve, setup, migrate, seed, grade, question, key, export, regrade),
+    *(up, serve, worker, setup, migrate, seed, grade, question, key, export, regrade),
     *(evaluate, fit, bench, doctor),
 ):
     main.add_command(command)

@@ -14,8 +14,9 @@ from service.api.schemas import GradeIn
 from service.api.views import attempt as shown_attempt
 from service.api.views import author_question as shown_version
 from service.api.views import grade as shown_grade
+from service.assembly import limits_of
 from service.config import Settings
-from service.content import Limits, check_text, refuse
+from service.content import check_text, refuse
 from service.domain import Question
 from service.grader import Grader, PreparedQuestion
 
@@ -33,15 +34,6 @@ class Request:
     task: Task
     rubric: str
     """Equal for lines with the same rubric."""
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The limits that hold for people at a terminal as well."""
-    return Limits(
-        max_points=settings.max_points,
-        max_phrasings=settings.max_phrasings,
-        max_answer_chars=settings.max_answer_chars,
-    )
 
 
 def parse_request(data: dict[str, Any], settings: Settings) -> Request:

@@ -1,12 +1,13 @@
 """A local run: everything started in order, watched, and stopped in order.
 
-What is started: the embedded Postgres (unless DATABASE_URL names another), then gunicorn as a
-child in a session of its own. Ctrl-C, SIGTERM, a closed terminal and a vanished parent (`make`
-killed) all end the same way: gunicorn finishes its requests, then the database stops.
+What is started: the embedded Postgres (unless DATABASE_URL names another), then gunicorn and a
+worker as children in sessions of their own. Ctrl-C, SIGTERM, a closed terminal and a vanished
+parent (`make` killed) all end the same way: gunicorn finishes its requests and the worker its jobs,
+then the database stops.
 
-When this process itself is killed, Linux tells gunicorn to stop; elsewhere the next run finds it
-by its pid file, makes sure that it is what the file says, and stops it. The database is then
-found running and used again.
+When this process itself is killed, Linux tells the two to stop; elsewhere the next run finds them
+by their pid files, makes sure that they are what the files say, and stops them. The database is
+then found running and used again.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ READY_LIMIT_S = 300.0
 """A slow disk may take minutes to bring torch and the model into memory for the first time."""
 GRACE_S = 35.0
 """gunicorn gives requests 30 s to finish."""
+_WORKER = ("-m", "service", "worker")
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -69,6 +71,7 @@ class LocalRun:
         self._home = Path(os.path.abspath(settings.home))
         self._log_path = self._home / "service.log"
         self._pid_file = self._home / "gunicorn.pid"
+        self._worker_file = self._home / "worker.pid"
         self._parent = os.getppid() if with_parent else None
         self._database: LocalDatabase | None = None
 
@@ -84,7 +87,7 @@ class LocalRun:
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             with self._alone():
-                self._end_leftover()
+                self._end_leftovers()
                 self._check_port()
                 with self._database_running() as url:
                     self._serve(url)
@@ -113,21 +116,17 @@ class LocalRun:
             lock.flush()
             yield
 
-    def _end_leftover(self) -> None:
-        """Stop the gunicorn of a killed run, if it is one: a number alone proves nothing."""
-        pid = _read_number(self._pid_file)
-        self._pid_file.unlink(missing_ok=True)  # gunicorn refuses to start beside a stale one.
-        if pid is None or str(self._pid_file) not in _command_line(pid):
-            return
-        say(f"stopping the service of an earlier run that was killed (process {pid})")
-        for how, limit in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, 5.0)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, how)
-            deadline = time.monotonic() + limit
-            while time.monotonic() < deadline:
-                if str(self._pid_file) not in _command_line(pid):
-                    return
-                time.sleep(0.1)
+    def _end_leftovers(self) -> None:
+        """Stop the processes of a killed run, if they are its: a number alone proves nothing."""
+        for file, mark in (
+            (self._pid_file, str(self._pid_file)),
+            (self._worker_file, " ".join(_WORKER)),
+        ):
+            pid = _read_number(file)
+            file.unlink(missing_ok=True)  # gunicorn refuses to start beside a stale one.
+            if pid is not None and mark in _command_line(pid):
+                say(f"stopping a process of an earlier run that was killed (process {pid})")
+                _stop(pid, mark)
 
     def _check_port(self) -> None:
         """Say at once that the port is taken, not after half a minute of starting."""
@@ -164,13 +163,17 @@ class LocalRun:
         with open(self._log_path, "ab+") as log:
             log.seek(0, os.SEEK_END)
             said_before = log.tell()
-            child = self._launch(url, log)
+            say("starting the service")
+            children = [self._launch([*gunicorn_command(), "--pid", str(self._pid_file)], url, log)]
             try:
-                self._await_ready(child, said_before)
+                self._await_ready(children[0], said_before)
+                # After it, so that the two do not load their models against each other.
+                children.append(self._launch([sys.executable, *_WORKER], url, log))
+                self._worker_file.write_text(f"{children[1].pid}\n", encoding="ascii")
                 self._announce(made, time.monotonic() - begun)
-                self._watch(child, log)
+                self._watch(children, log)
             finally:
-                self._end(child)
+                self._end(children)
 
     def _prepare(self, url: str) -> str | None:
         """Bring the database up to date; a new admin key if one had to be made up."""
@@ -217,10 +220,9 @@ class LocalRun:
         """Where the key for the samples is kept."""
         return self._home / "local-key"
 
-    def _launch(self, url: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        say("starting the service")
+    def _launch(self, command: list[str], url: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*gunicorn_command(), "--pid", str(self._pid_file)],
+            command,
             env=os.environ | {SETTINGS["database_url"]: url},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -283,18 +285,19 @@ class LocalRun:
         click.echo("Ctrl-C stops everything.")
         sys.stdout.flush()
 
-    def _watch(self, child: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    def _watch(self, children: list[subprocess.Popen[bytes]], log: IO[bytes]) -> None:
         """Until asked to stop: keep the database up, and leave when the service or `make` does."""
         looked = time.monotonic()
-        while child.poll() is None:
+        while not (ended := [child for child in children if child.poll() is not None]):
             self._check_parent()
             time.sleep(0.25)
             if self._database is not None and time.monotonic() - looked > 2:
                 looked = time.monotonic()
                 self._database.revive()
         log.seek(0, os.SEEK_END)
+        what = "service" if ended[0] is children[0] else "worker"
         raise CannotRun(
-            f"the service stopped by itself (exit code {child.returncode}):\n"
+            f"the {what} stopped by itself (exit code {ended[0].returncode}):\n"
             f"{self._said(max(0, log.tell() - 4000))}"
         )
 
@@ -303,18 +306,34 @@ class LocalRun:
         if self._parent is not None and os.getppid() != self._parent:
             raise _Asked
 
-    def _end(self, child: subprocess.Popen[bytes]) -> None:
-        """Stop gunicorn: in order first, by force on a second signal or when it takes too long."""
-        if child.poll() is None:
+    def _end(self, children: list[subprocess.Popen[bytes]]) -> None:
+        """Stop them: in order first, by force on a second signal or when it takes too long."""
+        if any(child.poll() is None for child in children):
             say("\nstopping the service")
-            child.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired, _Asked):
-                child.wait(timeout=GRACE_S)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            # Workers too, should any be left: the session is the child's own.
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        self._pid_file.unlink(missing_ok=True)
+                for child in children:
+                    child.terminate()
+                for child in children:
+                    child.wait(timeout=GRACE_S)
+        for child in children:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                # Their own children too, should any be left: the session is the child's own.
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        for file in (self._pid_file, self._worker_file):
+            file.unlink(missing_ok=True)
+
+
+def _stop(pid: int, mark: str) -> None:
+    """Stop a process that is no child of ours, as long as `mark` is in how it was called."""
+    for how, limit in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, how)
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline:
+            if mark not in _command_line(pid):
+                return
+            time.sleep(0.1)
 
 
 def shown_path(path: Path) -> str:

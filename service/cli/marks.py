@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.api.rubrics import checked_answer
-from service.cli.grading import limits_of, parse_request
+from service.assembly import limits_of
+from service.cli.grading import parse_request
 from service.config import Settings
 from service.content import check_text, refuse
 from service.domain import Question

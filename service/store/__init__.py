@@ -4,8 +4,9 @@
 `tx.questions`, `tx.attempts`, `tx.keys`. Nothing outside this package writes SQL.
 """
 
-from service.store.connections import make_engine
+from service.store.connections import driver_address, make_engine
 from service.store.core import Store, Transaction
+from service.store.jobs import Job
 from service.store.schema import migrate
 
-__all__ = ["Store", "Transaction", "make_engine", "migrate"]
+__all__ = ["Job", "Store", "Transaction", "driver_address", "make_engine", "migrate"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -52,6 +52,7 @@ from service.models import (
     AppealRow,
     AttemptRow,
     Base,
+    BatchItemRow,
     CandidateRow,
     GradeRow,
     IdempotencyRow,
@@ -68,6 +69,10 @@ from service.store.reviews import appeal_of, reviews_of
 
 if TYPE_CHECKING:
     from service.grader import Marked
+
+
+_ERASED = {"code": "erased", "detail": "The candidate was erased.", "errors": []}
+"""What becomes of an answer that waits to be graded."""
 
 
 class Attempts:
@@ -114,6 +119,13 @@ class Attempts:
         """All attempts that fit, oldest first; for conditions that few can."""
         rows = self._session.scalars(_whole(*conditions).order_by(AttemptRow.id)).all()
         return tuple(map(_attempt, rows))
+
+    def these(self, attempt_ids: Collection[UUID]) -> dict[UUID, Attempt]:
+        """The attempts with these ids, by id."""
+        if not attempt_ids:
+            return {}
+        rows = self._session.scalars(_whole(AttemptRow.id.in_(attempt_ids)))
+        return {row.id: _attempt(row) for row in rows}
 
     def _fitting(self, filters: AttemptFilter) -> Iterator[ColumnElement[bool]]:
         if filters.question is not None:
@@ -326,6 +338,9 @@ class Attempts:
             update(ReviewRow).where(ReviewRow.attempt_id.in_(mine)).values(reason=None),
             update(AppealRow).where(AppealRow.attempt_id.in_(mine)).values(message=None),
             update(SessionRow).where(SessionRow.candidate_id == candidate_id).values(extra=None),
+            update(BatchItemRow)
+            .where(BatchItemRow.candidate_id == candidate_id, BatchItemRow.answer.is_not(None))
+            .values(answer=None, extra=None, error=_ERASED),
             # Nobody can judge an answer that is gone.
             delete(QueueRow).where(QueueRow.attempt_id.in_(mine)),
         ):

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
     DBAPIError,
@@ -27,6 +28,8 @@ _POOL_WAIT_S = 5
 _STATEMENT_S = 10
 _LOCK_S = 5
 _SILENCE_S = 10
+SEARCH_PATH = '"$user",public,procrastinate'
+"""The jobs of workers lie in a schema of their own, whose functions take its names as known."""
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
@@ -51,11 +54,26 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
             "tcp_user_timeout": _SILENCE_S * 1000,
             "application_name": "pointmark",
             "options": f"{given} -c statement_timeout={_STATEMENT_S}s -c lock_timeout={_LOCK_S}s"
-            " -c idle_in_transaction_session_timeout=60s -c timezone=UTC",
+            " -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+            f" -c search_path={SEARCH_PATH}",
         },
     )
     event.listen(engine, "checkout", _refuse_dropped)
     return engine
+
+
+def driver_address(url: str) -> str:
+    """The same database for psycopg itself, which the queue of jobs talks to."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    given = conninfo_to_dict(plain).get("options") or ""
+    return make_conninfo(
+        plain,
+        connect_timeout=_CONNECT_S,
+        keepalives_idle=30,
+        tcp_user_timeout=_SILENCE_S * 1000,
+        application_name="pointmark worker",
+        options=f"{given} -c search_path={SEARCH_PATH} -c timezone=UTC",
+    )
 
 
 def _refuse_dropped(connection: Connection[Any], _record: object, _proxy: object) -> None:

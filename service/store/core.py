@@ -17,7 +17,9 @@ from service.exchange import Claim, Quota, StoredResponse
 from service.models import AuditRow
 from service.store import idempotency, keys, questions, schema
 from service.store.attempts import Attempts
+from service.store.batches import Batches
 from service.store.connections import make_engine, translated
+from service.store.jobs import Jobs
 from service.store.keys import Keys
 from service.store.questions import Questions
 from service.store.reviews import Reviews
@@ -36,6 +38,8 @@ class Transaction:
         self._session = session
         self.questions = Questions(session)
         self.attempts = Attempts(session)
+        self.batches = Batches(session)
+        self.jobs = Jobs(session)
         self.reviews = Reviews(session)
         self.sessions = Sessions(session)
         self.statistics = Statistics(session)

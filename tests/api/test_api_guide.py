@@ -69,6 +69,8 @@ def run(command: str, caller: Any, known: dict[str, str]) -> TestResponse:
     made = str(response.headers.get("Location"))
     if made.startswith("/v1/attempts/"):
         known["ATTEMPT"] = response.json["id"]
+    if made.startswith("/v1/batches/"):
+        known["BATCH"] = response.json["id"]
     if made.startswith("/v1/sessions/"):
         known["SESSION"] = response.json["id"]
         known["SESSION_TOKEN"] = response.json["access"]["token"]

@@ -43,6 +43,11 @@ OPERATIONS = [
     "listAnswerGroups",
     "reviewGroup",
     "getAgreement",
+    "createBatch",
+    "listBatches",
+    "getBatch",
+    "getBatchResults",
+    "cancelBatch",
     "createSession",
     "listSessions",
     "getSession",
@@ -72,6 +77,7 @@ RULES_BEYOND_A_SCHEMA = {
     # An Idempotency-Key belongs to one body.
     "createKey",
     "submitAttempt",
+    "createBatch",
     "reviewAttempt",
     "appealAttempt",
     "answerQuestion",
@@ -85,6 +91,7 @@ RULES_BEYOND_A_SCHEMA = {
     "listAttempts",
     "listReviewQueue",
     "listSessions",
+    "listBatches",
 }
 REFUSALS = ["400", "401", "404", "405", "409", "412", "413", "415", "422", "428"]
 NOTHING_TO_GET_WRONG = {"live", "ready"}

@@ -34,7 +34,7 @@ def test_attempts_are_exported_with_their_grades_newest_first(
             candidate="c",
             answer=Answer(text=text),
             metadata={"a": [1]},
-            actor=None,
+            key_id=None,
         )
     target = tmp_path / "attempts.jsonl"
 
@@ -76,7 +76,7 @@ def test_results_are_exported_as_a_table(run: Run, store: Store, tmp_path: Path)
             candidate=candidate,
             answer=Answer(text="It does not saturate,\nnever."),
             metadata={},
-            actor=None,
+            key_id=None,
         )
     judgement = Judgement(reviewer="grace", verdicts={}, score=12.5, reason="So.")
     reviewing.review(store, made.attempt_id, judgement, actor=None)

@@ -230,12 +230,12 @@ def test_what_is_left_of_the_service_is_stopped_and_a_stranger_is_not(
     stranger = subprocess.Popen([sys.executable, "-c", script])
     try:
         pid_file.write_text(str(stranger.pid))
-        run._end_leftover()
+        run._end_leftovers()
         assert stranger.poll() is None
         assert not pid_file.exists()
 
         pid_file.write_text(str(leftover.pid))
-        run._end_leftover()
+        run._end_leftovers()
         assert leftover.wait(timeout=10) == -signal.SIGTERM
     finally:
         for process in (leftover, stranger):

@@ -234,7 +234,7 @@ def _reviewed(store: Store, grader: Grader, question: Question, text: str, score
         candidate="ada",
         answer=Answer(text=text),
         metadata={},
-        actor=None,
+        key_id=None,
     )
     for given in (0.0, score):
         judgement = Judgement(reviewer="grace", verdicts={}, score=given, reason="So.")

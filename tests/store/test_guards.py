@@ -29,7 +29,7 @@ def filled(store: Store, database_url: str) -> str:
         candidate="ada",
         answer=Answer(text="It does not saturate."),
         metadata={},
-        actor=None,
+        key_id=None,
         sample=1.0,
     )
     (attempt,) = usecases.list_attempts(store, AttemptFilter()).items

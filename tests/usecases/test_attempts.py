@@ -37,7 +37,7 @@ class Desk:
             "candidate": "ada",
             "answer": Answer(text=text),
             "metadata": {},
-            "actor": self.key,
+            "key_id": self.key.key_id,
         }
         ref = changes.pop("ref", "why-relu")
         return usecases.submit_attempt(

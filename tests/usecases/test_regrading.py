@@ -60,7 +60,7 @@ class Archive:
             candidate=candidate,
             answer=Answer(text=text),
             metadata={},
-            actor=None,
+            key_id=None,
         )
         return made.attempt_id
 

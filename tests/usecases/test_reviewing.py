@@ -52,7 +52,7 @@ class Office:
         return self.attempt(text, **changes).attempt_id
 
     def attempt(self, text: str = "It is cheap.", **changes: Any) -> Attempt:
-        asked: dict[str, Any] = {"candidate": "ada", "metadata": {}, "actor": self.key}
+        asked: dict[str, Any] = {"candidate": "ada", "metadata": {}, "key_id": self.key.key_id}
         return usecases.submit_attempt(
             self.store,
             changes.pop("grader", self.grader),

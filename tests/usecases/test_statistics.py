@@ -54,7 +54,7 @@ class Course:
             candidate=candidate,
             answer=Answer(text=text),
             metadata={},
-            actor=None,
+            key_id=None,
         )
         return made.attempt_id
 
@@ -150,7 +150,7 @@ def test_flags_and_doubts_are_counted(course: Course) -> None:
             candidate="ada",
             answer=Answer(text=text),
             metadata={},
-            actor=None,
+            key_id=None,
         )
 
     _, found = usecases.question_statistics(course.store, "why-relu")

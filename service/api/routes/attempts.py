@@ -75,7 +75,7 @@ def submit_attempt(once: Once, id: str, body: AttemptIn) -> Response:
         candidate=body.candidate,
         answer=checked_answer(body.answer, body.language, parts().limits),
         metadata=checked_metadata(body.metadata),
-        actor=caller(),
+        key_id=caller().key_id,
         finish=outcome,
         limits=parts().limits,
         sample=parts().settings.review_sample,
@@ -183,11 +183,11 @@ def note(made: Grade) -> None:
     parts().metrics.graded(made)
 
 
-def checked_metadata(given: dict[str, Any] | None) -> dict[str, Any]:
+def checked_metadata(given: dict[str, Any] | None, pointer: str = "#/metadata") -> dict[str, Any]:
     """The platform's own data, if it is not too large."""
     metadata = given or {}
     size = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     if size > MAX_METADATA_BYTES:
         detail = f"has {size} bytes as JSON; at most {MAX_METADATA_BYTES} are accepted"
-        refuse("The metadata is too large.", [FieldFault(pointer="#/metadata", detail=detail)])
+        refuse("The metadata is too large.", [FieldFault(pointer=pointer, detail=detail)])
     return metadata
