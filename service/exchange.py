@@ -116,6 +116,7 @@ class JobKind(StrEnum):
     """What workers do; the value is the task's name in the queue."""
 
     GRADE_BATCH = "batch.grade"
+    REGRADE = "question.regrade"
 
 
 class WorkStatus(StrEnum):
@@ -181,6 +182,36 @@ class Batch:
     @property
     def over(self) -> bool:
         """Whether nothing more will happen to it."""
+        return self.ended_at is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regrade:
+    """Marking the answers to a question again: a dry run, and then perhaps for good."""
+
+    regrade_id: str
+    question_id: str
+    question_slug: str
+    question_version: int
+    """Number of the version that answers are marked by."""
+    version_id: str
+    pass_mark: float | None
+    commit: bool
+    """False: a dry run. True: the grades are kept, after a dry run."""
+    status: WorkStatus
+    progress: Mapping[str, Any]
+    """What was found so far, see `service.regrading.Movements.data`, and how far it came."""
+    grader: str | None
+    """What the dry run marked with; None until it began."""
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    failure: str | None
+    """Why it was given up; None unless `failed`."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more happens unless somebody asks for it."""
         return self.ended_at is not None
 
 

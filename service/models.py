@@ -613,6 +613,44 @@ class BatchItemRow(Base):
     """Why there is no attempt: code, detail, and faults of fields. NULL unless refused."""
 
 
+class RegradeRow(Base):
+    """Marking the answers to a question again, by a worker."""
+
+    __tablename__ = "regrades"
+    __table_args__ = (
+        Index(None, "question_id", "id"),
+        CheckConstraint("pass_mark >= 0 AND pass_mark <= 100", name="pass_mark_range"),
+        CheckConstraint(
+            "ended_at IS NOT NULL OR (NOT cancelled AND failure IS NULL)", name="ended_whole"
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    question_id: Mapped[UUID] = mapped_column(ForeignKey("questions.id"))
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("question_versions.id"))
+    key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The API key that asked. NULL: nobody did over HTTP."""
+    pass_mark: Mapped[float | None]
+    """NULL: nobody asked who would cross one."""
+    commit: Mapped[bool]
+    """Whether the grades are kept; false for the dry run that comes first."""
+    progress: Mapped[dict[str, Any]] = mapped_column(JSONB())
+    """What was found so far, and the last attempt that was looked at."""
+    grader: Mapped[str | None]
+    """What the dry run marked with. NULL until it began."""
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    """NULL until a worker began."""
+    ended_at: Mapped[datetime | None]
+    """NULL while work is left."""
+    cancelled: Mapped[bool]
+    failure: Mapped[str | None]
+    """Why it was given up. NULL: it was not."""
+
+    question: Mapped[QuestionRow] = relationship(lazy="raise")
+    version: Mapped[VersionRow] = relationship(lazy="raise")
+
+
 # Access ------------------------------------------------------------------------------------------
 
 

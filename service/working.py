@@ -12,7 +12,7 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.exceptions import ConnectorException, JobAborted
 from procrastinate.jobs import Job
 
-from service import batches
+from service import batches, regrading
 from service.assembly import limits_of, load_grader
 from service.config import Settings
 from service.content import Limits
@@ -81,7 +81,10 @@ def make_app(workshop: Workshop, connector: PsycopgConnector, stalled_s: float =
 
     @app.task(name=JobKind.GRADE_BATCH.value, pass_context=True, retry=TryAgain())
     def grade_batch(context: JobContext, *, batch: str, first: int, last: int) -> None:
-        try:
+        def give_up(detail: str) -> None:
+            batches.give_up(workshop.store, batch, detail)
+
+        with _giving_up(context, give_up):
             done = batches.grade_items(
                 workshop.store,
                 workshop.grader(),
@@ -93,11 +96,19 @@ def make_app(workshop: Workshop, connector: PsycopgConnector, stalled_s: float =
                 limits=workshop.limits,
                 sample=workshop.settings.review_sample,
             )
-        except Exception as fault:
-            if context.job.attempts + 1 >= MOST_TRIES:
-                detail = f"Given up after {MOST_TRIES} tries ({type(fault).__name__})."
-                batches.give_up(workshop.store, batch, detail)
-            raise
+        if not done:
+            raise JobAborted
+
+    @app.task(name=JobKind.REGRADE.value, pass_context=True, retry=TryAgain())
+    def regrade(context: JobContext, *, regrade: str) -> None:
+        def give_up(detail: str) -> None:
+            regrading.give_up(workshop.store, regrade, detail)
+
+        with _giving_up(context, give_up):
+            grader = workshop.grader()
+            done = regrading.work(
+                workshop.store, grader, workshop.cache, regrade, stop=context.should_abort
+            )
         if not done:
             raise JobAborted
 
@@ -111,6 +122,17 @@ def make_app(workshop: Workshop, connector: PsycopgConnector, stalled_s: float =
         await app.job_manager.prune_stalled_workers(stalled_s)
 
     return app
+
+
+@contextlib.contextmanager
+def _giving_up(context: JobContext, give_up: Callable[[str], None]) -> Iterator[None]:
+    """At the last try, say that there will be no other, so that nobody waits for ever."""
+    try:
+        yield
+    except Exception as fault:
+        if context.job.attempts + 1 >= MOST_TRIES:
+            give_up(f"Given up after {MOST_TRIES} tries ({type(fault).__name__}).")
+        raise
 
 
 def _every(seconds: float) -> str:

@@ -33,9 +33,12 @@ ALLOWED = {
     },
     "batches": {"content", "domain", "errors", "exchange", "grader", "store", "usecases"},
     "working": {
-        *("assembly", "batches", "config", "content", "exchange", "grader", "store", "usecases"),
+        *("assembly", "batches", "config", "content", "exchange", "grader", "regrading", "store"),
+        "usecases",
     },
-    "regrading": {"domain", "grader", "store", "usecases"},
+    "regrading": {
+        *("content", "domain", "errors", "exchange", "grader", "ids", "store", "usecases"),
+    },
     "sessions": {"content", "domain", "errors", "exchange", "grader", "store", "usecases"},
     "seeding": {"content", "domain", "errors", "exchange", "store"},
     "api": {
@@ -50,7 +53,7 @@ ALLOWED = {
             "grader",
             "grouping",
         ),
-        *("reviewing", "sessions", "store", "usecases"),
+        *("regrading", "reviewing", "sessions", "store", "usecases"),
     },
 }
 """Each room, and the rooms below that it may use. The outermost ones (app, cli) may use all."""

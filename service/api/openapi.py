@@ -138,7 +138,6 @@ def _set_limits(shapes: dict[str, Any], settings: Settings) -> None:
     """Say the limits that are set here, not the defaults."""
     for name in ("AttemptIn", "GradeIn", "SessionAnswerIn"):
         shapes[name]["properties"]["answer"]["maxLength"] = settings.max_answer_chars
-    shapes["BatchItemIn"]["properties"]["answer"]["maxLength"] = settings.max_answer_chars
     shapes["QuestionIn"]["properties"]["points"]["maxItems"] = settings.max_points
 
 

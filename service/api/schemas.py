@@ -238,6 +238,12 @@ class BatchIn(_Body, Bulk):
     items: Annotated[list[BatchItemIn], told(minItems=1, maxItems=MOST_ITEMS)]
 
 
+class RegradeIn(_Body):
+    """What to find out beside the changes themselves."""
+
+    pass_mark: Annotated[float | None, told(minimum=0, maximum=100)] = None
+
+
 class GradeIn(_Body):
     """An answer with what to grade it against: points, or model answers of which one suffices."""
 
@@ -527,10 +533,14 @@ class BatchListIn(PageIn):
     """Parameters of the list of batches."""
 
 
+class RegradeListIn(PageIn):
+    """Parameters of the list of regrades."""
+
+
 class BatchResultsIn(_Query):
     """Where to begin."""
 
-    after: Annotated[int | None, Field(ge=0), BeforeValidator(_whole_number)] = None
+    after: Annotated[int | None, Field(ge=0, le=MOST_ITEMS), BeforeValidator(_whole_number)] = None
 
 
 class QueueIn(PageIn):
@@ -963,6 +973,67 @@ class BatchResult(_Out):
     index: int
     attempt: AttemptOut | None
     error: ItemErrorOut | None
+
+
+class BarOut(TypedDict):
+    """A bar of the histogram, ten score points wide."""
+
+    from_: Annotated[int, Field(alias="from")]
+    attempts: int
+
+
+class MoverOut(TypedDict):
+    """An attempt whose score changes much."""
+
+    attempt: str
+    before: float
+    after: float
+
+
+class MovementsOut(TypedDict):
+    """What marking again changes, added up so far. Scores are on a scale from 0 to 100."""
+
+    attempts: int
+    up_to_date: int
+    changed: int
+    reviewed: int
+    mean_change: float
+    histogram: list[BarOut]
+    risen_above: int
+    fallen_below: int
+    movers: list[MoverOut]
+    written: int
+
+
+class RegradedQuestion(TypedDict):
+    """The question, and the version that answers are marked by."""
+
+    id: str
+    slug: str
+    version: int
+
+
+class RegradeOut(_Out):
+    """A regrade: `total` answers are looked at, null until it begins; `commit` tells whether the
+    grades are kept or only told of."""
+
+    id: str
+    question: RegradedQuestion
+    pass_mark: float | None
+    commit: bool
+    status: WorkStatusName
+    total: int | None
+    found: MovementsOut
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    failure: str | None
+
+
+class RegradePage(_Page):
+    """A page of regrades, newest first."""
+
+    data: list[RegradeOut]
 
 
 class ReportedQuestion(TypedDict):

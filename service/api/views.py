@@ -30,8 +30,16 @@ from service.domain import (
     StoredGrade,
     Waiting,
 )
-from service.exchange import Batch, CandidateRecord, Erasure, ItemResult, QuestionStatistics
+from service.exchange import (
+    Batch,
+    CandidateRecord,
+    Erasure,
+    ItemResult,
+    QuestionStatistics,
+    Regrade,
+)
 from service.grouping import AnswerGroup
+from service.regrading import Movements
 from service.sessions import QuestionReport, Report, Token
 
 _SEES_RUBRICS = (Scope.QUESTIONS_WRITE, Scope.REVIEW, Scope.ADMIN)
@@ -198,6 +206,48 @@ def item_result(found: ItemResult, *, to_candidate: bool) -> Data:
                 {"detail": fault.detail, "pointer": fault.pointer} for fault in error.faults
             ],
         },
+    }
+
+
+def movements(found: Movements) -> Data:
+    """What marking again changes."""
+    return {
+        "attempts": found.attempts,
+        "up_to_date": found.up_to_date,
+        "changed": found.changed,
+        "reviewed": found.reviewed,
+        "mean_change": found.mean,
+        "histogram": [
+            {"from": edge, "attempts": count} for edge, count in sorted(found.histogram.items())
+        ],
+        "risen_above": found.risen_above,
+        "fallen_below": found.fallen_below,
+        "movers": [
+            {"attempt": move.attempt_id, "before": move.before, "after": move.after}
+            for move in found.movers
+        ],
+        "written": found.written,
+    }
+
+
+def regrade(found: Regrade) -> Data:
+    """A regrade with what it found so far."""
+    return {
+        "id": found.regrade_id,
+        "question": {
+            "id": found.question_id,
+            "slug": found.question_slug,
+            "version": found.question_version,
+        },
+        "pass_mark": found.pass_mark,
+        "commit": found.commit,
+        "status": found.status.value,
+        "total": found.progress.get("of"),
+        "found": movements(Movements.of(found.pass_mark, found.progress)),
+        "created_at": moment(found.created_at),
+        "started_at": moment(found.started_at),
+        "ended_at": moment(found.ended_at),
+        "failure": found.failure,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,7 @@ from service.cli.common import as_json, loaded_grader, opened_store, say, show_j
 from service.config import read_settings
 
 if TYPE_CHECKING:
+    from service.domain import QuestionVersion
     from service.regrading import Movements
 
 _BAR = 40
@@ -33,6 +34,7 @@ def regrade(question: str, commit: bool, pass_mark: float | None, as_json: bool)
     mark. With it, each attempt gets one more grade; earlier grades stay, and reviews still win. A
     run that was interrupted is run again and goes on where it stopped.
     """
+    from service.api.views import movements
     from service.regrading import regrade as run
     from service.usecases import QuestionCache
 
@@ -40,7 +42,7 @@ def regrade(question: str, commit: bool, pass_mark: float | None, as_json: bool)
     say("loading the encoder")
     grader = loaded_grader(settings)
     with opened_store(settings) as store:
-        found = run(
+        version, found = run(
             store,
             grader,
             QuestionCache(),
@@ -50,42 +52,21 @@ def regrade(question: str, commit: bool, pass_mark: float | None, as_json: bool)
             told=_progress if sys.stderr.isatty() else None,
         )
     if as_json:
-        show_json(_shown(found))
+        named = {"question": version.content.slug, "version": version.number}
+        show_json(named | movements(found))
     else:
-        _print(found, commit=commit)
+        _print(version, found, commit=commit)
 
 
 def _progress(found: Movements) -> None:
     click.echo(f"\r{found.attempts} attempts, {found.changed} change", err=True, nl=False)
 
 
-def _shown(found: Movements) -> dict[str, Any]:
-    return {
-        "question": found.version.content.slug,
-        "version": found.version.number,
-        "attempts": found.attempts,
-        "up_to_date": found.up_to_date,
-        "changed": found.changed,
-        "reviewed": found.reviewed,
-        "mean_change": found.mean,
-        "histogram": [
-            {"from": edge, "attempts": count} for edge, count in sorted(found.histogram.items())
-        ],
-        "risen_above": found.risen_above,
-        "fallen_below": found.fallen_below,
-        "movers": [
-            {"attempt": move.attempt_id, "before": move.before, "after": move.after}
-            for move in found.movers
-        ],
-        "written": found.written,
-    }
-
-
-def _print(found: Movements, *, commit: bool) -> None:
+def _print(version: QuestionVersion, found: Movements, *, commit: bool) -> None:
     from service.regrading import BIN
 
     click.echo(
-        f"{found.version.content.slug}, version {found.version.number}: {found.attempts} attempts, "
+        f"{version.content.slug}, version {version.number}: {found.attempts} attempts, "
         f"{found.up_to_date} up to date, {found.changed} scores change, by {found.mean:+.1f} on "
         "average"
     )

@@ -22,6 +22,7 @@ from service.store.connections import make_engine, translated
 from service.store.jobs import Jobs
 from service.store.keys import Keys
 from service.store.questions import Questions
+from service.store.regrades import Regrades
 from service.store.reviews import Reviews
 from service.store.sessions import Sessions
 from service.store.statistics import Statistics
@@ -40,6 +41,7 @@ class Transaction:
         self.attempts = Attempts(session)
         self.batches = Batches(session)
         self.jobs = Jobs(session)
+        self.regrades = Regrades(session)
         self.reviews = Reviews(session)
         self.sessions = Sessions(session)
         self.statistics = Statistics(session)

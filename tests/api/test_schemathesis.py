@@ -43,6 +43,11 @@ OPERATIONS = [
     "listAnswerGroups",
     "reviewGroup",
     "getAgreement",
+    "createRegrade",
+    "listRegrades",
+    "getRegrade",
+    "commitRegrade",
+    "cancelRegrade",
     "createBatch",
     "listBatches",
     "getBatch",
@@ -92,6 +97,7 @@ RULES_BEYOND_A_SCHEMA = {
     "listReviewQueue",
     "listSessions",
     "listBatches",
+    "listRegrades",
 }
 REFUSALS = ["400", "401", "404", "405", "409", "412", "413", "415", "422", "428"]
 NOTHING_TO_GET_WRONG = {"live", "ready"}

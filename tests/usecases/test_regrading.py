@@ -12,8 +12,8 @@ from service import regrading, reviewing, usecases
 from service.cli import main
 from service.domain import Answer, Attempt, Language, Point, Question
 from service.encoder import SentenceEncoder
-from service.errors import NotFound, NotPublished
-from service.exchange import AttemptFilter, Judgement
+from service.errors import Conflict, InvalidInput, NotFound, NotPublished
+from service.exchange import AttemptFilter, Judgement, Regrade, WorkStatus
 from service.grader import Grader, Marked
 from service.grader.calibration import load_calibration
 from service.regrading import Movements
@@ -68,7 +68,7 @@ class Archive:
         options = {"commit": False, **options}
         return regrading.regrade(
             self.store, grader or Newer(), QuestionCache(), "why-relu", **options
-        )
+        )[1]
 
     def attempt(self, attempt_id: str) -> Attempt:
         return usecases.attempt(self.store, attempt_id)
@@ -149,7 +149,7 @@ def test_every_version_is_marked_by_the_one_that_is_served(archive: Archive) -> 
 
     found = archive.regrade(StandInGrader(), commit=True)
 
-    assert (found.version.number, found.changed, found.written) == (2, 0, 1)
+    assert (found.changed, found.written) == (0, 1)
     assert [len(each.grade.points) for each in archive.attempt(attempt).grades] == [2, 1]
     assert archive.attempt(attempt).question_version == 1
 
@@ -245,7 +245,7 @@ def test_what_another_model_saw_is_embedded_anew(
     usecases.ready_question(archive.store, grader, cache, "why-relu")
     counting.texts = 0
 
-    found = regrading.regrade(archive.store, grader, cache, "why-relu", commit=True)
+    _, found = regrading.regrade(archive.store, grader, cache, "why-relu", commit=True)
 
     assert counting.texts == 3
     assert (found.written, found.changed) == (1, 0)
@@ -270,3 +270,124 @@ def test_the_command_shows_first_and_writes_when_told(
     assert json.loads(as_json.stdout)["written"] == 0
     assert json.loads(written.stdout)["written"] == 1
     assert unknown.exit_code == 1
+
+
+# In the background
+
+
+class Desk(Archive):
+    """The same, with what a worker does."""
+
+    def ask(self, pass_mark: float | None = None) -> Regrade:
+        return regrading.ask(self.store, "why-relu", pass_mark=pass_mark, actor=None)
+
+    def work(self, asked: Regrade, grader: Any = None, stop: Any = None) -> bool:
+        return regrading.work(
+            self.store,
+            grader or Newer(),
+            QuestionCache(),
+            asked.regrade_id,
+            stop=stop or (lambda: False),
+        )
+
+    def found(self, asked: Regrade) -> Regrade:
+        return regrading.found(self.store, asked.regrade_id)
+
+    def counted(self, asked: Regrade) -> Movements:
+        found = self.found(asked)
+        return Movements.of(found.pass_mark, found.progress)
+
+
+@pytest.fixture
+def desk(store: Store) -> Desk:
+    return Desk(store)
+
+
+def test_a_dry_run_is_kept_and_then_committed(desk: Desk) -> None:
+    made = [desk.submit(f"Gradient {number}") for number in (5, 0, -10)]
+    asked = desk.ask(pass_mark=70.0)
+    assert (asked.status, asked.commit) == (WorkStatus.QUEUED, False)
+
+    assert desk.work(asked)
+
+    dry = desk.found(asked)
+    assert (dry.status, dry.progress["of"]) == (WorkStatus.FINISHED, 3)
+    expected = desk.regrade(pass_mark=70.0)
+    assert desk.counted(asked) == expected
+    assert len(desk.attempt(made[0]).grades) == 1
+
+    regrading.commit(desk.store, asked.regrade_id, actor=None)
+    assert desk.work(asked)
+
+    ended = desk.found(asked)
+    assert (ended.status, ended.commit) == (WorkStatus.FINISHED, True)
+    assert desk.counted(asked).written == 3
+    assert len(desk.attempt(made[0]).grades) == 2
+    with pytest.raises(Conflict, match="committed before"):
+        regrading.commit(desk.store, asked.regrade_id, actor=None)
+
+
+def test_a_regrade_that_was_stopped_goes_on_where_it_was(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regrading, "BATCH", 2)
+    for number in range(5):
+        desk.submit(f"Gradient {number}")
+    asked = desk.ask()
+    stops = iter([False, True])
+
+    assert not desk.work(asked, stop=lambda: next(stops))
+    assert (desk.found(asked).status, desk.counted(asked).attempts) == (WorkStatus.RUNNING, 2)
+    assert desk.work(asked)
+
+    assert desk.counted(asked) == desk.regrade()
+
+
+def test_a_commit_keeps_what_its_dry_run_told_or_nothing(desk: Desk) -> None:
+    made = desk.submit("Gradient 5")
+    asked = desk.ask()
+    with pytest.raises(Conflict, match="queued"):
+        regrading.commit(desk.store, asked.regrade_id, actor=None)
+    desk.work(asked)
+    regrading.commit(desk.store, asked.regrade_id, actor=None)
+
+    desk.work(asked, grader=StandInGrader())
+
+    assert "changed since the dry run" in str(desk.found(asked).failure)
+    other = desk.ask()
+    desk.work(other)
+    usecases.save_draft(desk.store, "why-relu", a_question(difficulty=3), if_match="*", actor=None)
+    usecases.publish(desk.store, "why-relu", if_match="*", actor=None)
+    regrading.commit(desk.store, other.regrade_id, actor=None)
+    desk.work(other)
+    assert "Another version was published" in str(desk.found(other).failure)
+    assert desk.found(other).status is WorkStatus.FAILED
+    assert len(desk.attempt(made).grades) == 1
+
+
+def test_a_cancelled_regrade_marks_no_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regrading, "BATCH", 1)
+    desk.submit("Gradient 1")
+    desk.submit("Gradient 2")
+    asked = desk.ask()
+
+    def cancelling() -> bool:
+        if desk.counted(asked).attempts == 1:
+            regrading.cancel(desk.store, asked.regrade_id, actor=None)
+        return False
+
+    assert desk.work(asked, stop=cancelling)
+
+    cancelled = desk.found(asked)
+    assert (cancelled.status, desk.counted(asked).attempts) == (WorkStatus.CANCELLED, 1)
+    assert regrading.cancel(desk.store, asked.regrade_id, actor=None) == cancelled
+    assert desk.work(asked)
+    with pytest.raises(Conflict, match="cancelled"):
+        regrading.commit(desk.store, asked.regrade_id, actor=None)
+
+
+def test_a_pass_mark_is_a_score(desk: Desk) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        desk.ask(pass_mark=101.0)
+
+    assert [fault.pointer for fault in caught.value.faults] == ["#/pass_mark"]

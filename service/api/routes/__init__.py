@@ -8,9 +8,10 @@ from service.api.routes.health import health
 from service.api.routes.keys import keys
 from service.api.routes.pages import pages
 from service.api.routes.questions import questions
+from service.api.routes.regrades import regrades
 from service.api.routes.reviews import reviews
 from service.api.routes.sessions import sessions
 
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
-    *(questions, attempts, batches, sessions, reviews, keys, health, pages),
+    *(questions, attempts, batches, sessions, reviews, regrades, keys, health, pages),
 )
