@@ -81,13 +81,19 @@ def _faults(items: Sequence[BatchItem]) -> list[FieldFault]:
         FieldFault(pointer=f"#/items/{index}{fault.pointer[1:]}", detail=fault.detail)
         for index, item in enumerate(items)
         for fault in (
-            *check_text(item.question, "#/question", longest=_LONGEST_REF),
+            *_ref_faults(item.question),
             *check_candidate(item.candidate),
             # Stored as it is before it is looked at.
             *check_text(item.answer.text, "#/answer"),
             *check_metadata(item.metadata),
         )
     ]
+
+
+def _ref_faults(ref: str) -> list[FieldFault]:
+    if not ref.strip():
+        return [FieldFault(pointer="#/question", detail="must be an id or a slug")]
+    return check_text(ref, "#/question", longest=_LONGEST_REF)
 
 
 def _job(batch_id: str, first: int, total: int) -> Job:

@@ -225,7 +225,7 @@ class BatchItemIn(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
-    question: Annotated[str, told(minLength=1, maxLength=100)]
+    question: Annotated[str, told(pattern=r"\S", maxLength=100)]
     candidate: Candidate
     answer: str
     language: NotRequired[LanguageCode | None]
