@@ -52,6 +52,7 @@ LIBRARIES = {
     "click": {"cli"},
     "gunicorn": {"gunicorn_conf"},
     "jwt": {"sessions"},
+    "opentelemetry": {"api"},
     "evaluation": {"cli"},
     "bench": {"cli"},
 }
