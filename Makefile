@@ -2,7 +2,7 @@
 # Everything they install goes to .venv; data goes to .pointmark (POINTMARK_HOME).
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test lint format types migrations check lock clean
+.PHONY: help install install-dev run test lint format types migrations client check lock clean
 
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -41,6 +41,9 @@ types: install-dev ## Check types, strictly
 
 migrations: install-dev ## Check that migrations and models agree
 	@$(PY) -m service migrate --check
+
+client: install-dev ## Write the generated part of clients/python anew
+	@$(PY) tools/generate_client.py
 
 check: lint types migrations test ## Everything that CI checks
 

@@ -14,7 +14,7 @@ from service.api.context import EXTENSION, Parts
 from service.api.loading import LoadingGrader, Roll
 from service.api.metrics import Metrics
 from service.api.routes import BLUEPRINTS
-from service.assembly import limits_of, load_grader
+from service.assembly import MakeGrader, limits_of, load_grader
 from service.config import Settings, served_database
 from service.errors import PointmarkError
 from service.exchange import QuestionFilter
@@ -67,7 +67,11 @@ def create_app(
 
 
 def start_loading(
-    app: APIFlask, *, failed: Callable[[Exception], None], roll: Roll | None = None
+    app: APIFlask,
+    *,
+    failed: Callable[[Exception], None],
+    roll: Roll | None = None,
+    make_grader: MakeGrader | None = None,
 ) -> None:
     """Load the grader of `app` in the background; `failed` is called if that cannot be done."""
     parts: Parts = app.extensions[EXTENSION]
@@ -78,7 +82,9 @@ def start_loading(
             roll.sign()
         prepare_questions(parts)
 
-    parts.grader.start(lambda: load_grader(parts.settings), loaded=loaded, failed=failed)
+    parts.grader.start(
+        lambda: load_grader(parts.settings, make_grader), loaded=loaded, failed=failed
+    )
 
 
 def prepare_questions(parts: Parts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from service.grader import Grader
     from service.verifier import Verifier
 
+MakeGrader = Callable[["SentenceEncoder", Calibration, "Verifier | None"], "Grader"]
+
 BUNDLED = "bundled"
 """Value of POINTMARK_VERIFIER that means the verifier in models/."""
 
 
-def load_grader(settings: Settings) -> Grader:
-    """What the settings name, loaded; takes seconds.
+def load_grader(settings: Settings, make: MakeGrader | None = None) -> Grader:
+    """What the settings name, loaded; takes seconds. `make` puts it together in its own way.
 
     Raises:
         EncoderNotFound, EncoderMismatch: saying what was looked for, or what does not belong
@@ -29,7 +32,8 @@ def load_grader(settings: Settings) -> Grader:
     from service.grader import Grader
 
     encoder = load_encoder(settings.encoder, threads=settings.encoder_threads)
-    return Grader(encoder, calibration_of(settings), load_verifier_for(settings, encoder))
+    verifier = load_verifier_for(settings, encoder)
+    return (make or Grader)(encoder, calibration_of(settings), verifier)
 
 
 def check_grader(settings: Settings) -> None:

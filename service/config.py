@@ -5,6 +5,7 @@ The table `SETTINGS` below is the only list of them; `docs/operations.md` is tes
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -113,6 +114,41 @@ def served_database(settings: Settings) -> str:
     if settings.database_url is None:
         raise ConfigurationError([f"{SETTINGS['database_url']}: must be set to serve HTTP"])
     return settings.database_url
+
+
+def traces_wanted(environ: Mapping[str, str]) -> str | None:
+    """Where OpenTelemetry's own variables send traces: `otlp`, `console`, or None for nowhere.
+
+    Raises:
+        ConfigurationError: they ask for what is not here.
+    """
+    wanted = environ.get("OTEL_TRACES_EXPORTER")
+    if not wanted:
+        there = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+        wanted = "otlp" if any(environ.get(name) for name in there) else "none"
+    if wanted == "none":
+        return None
+    faults = []
+    if wanted not in ("otlp", "console"):
+        faults.append(f"OTEL_TRACES_EXPORTER: {wanted!r}: must be otlp, console or none")
+    protocols = "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+    faults += [
+        f"{name}: {environ[name]!r}: only http/protobuf is here"
+        for name in protocols
+        if environ.get(name, "http/protobuf") != "http/protobuf"
+    ]
+    if not all(map(_is_installed, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"))):
+        faults.append("traces are asked for (OTEL_…), which needs: pip install 'pointmark[otel]'")
+    if faults:
+        raise ConfigurationError(faults)
+    return wanted
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 _PARSERS: Mapping[str, Callable[[str], Any]] = {

@@ -19,7 +19,7 @@ from typing import Any
 
 from service.api.loading import LOADING_THREAD, Roll
 from service.api.logs import configuration
-from service.config import read_settings, served_database
+from service.config import read_settings, served_database, traces_wanted
 from service.errors import PointmarkError
 
 
@@ -31,6 +31,7 @@ def _refuse(fault: PointmarkError) -> None:
 
 try:
     _settings = read_settings()
+    _traces = traces_wanted(os.environ)
 except PointmarkError as _fault:
     _refuse(_fault)
 
@@ -85,7 +86,14 @@ def post_worker_init(worker: Any) -> None:
     """In each worker, once it can answer: load the grader in the background."""
     from service.app import start_loading
 
-    start_loading(worker.wsgi, failed=_halt, roll=_roll)
+    if _traces is None:
+        start_loading(worker.wsgi, failed=_halt, roll=_roll)
+        return
+    from service.api import tracing
+
+    worker.tracing = tracing.start(_traces)
+    worker.tracing.observe(worker.wsgi)
+    start_loading(worker.wsgi, failed=_halt, roll=_roll, make_grader=worker.tracing.make_grader)
 
 
 def _halt(fault: Exception) -> None:
@@ -116,6 +124,8 @@ def worker_exit(server: Any, worker: Any) -> None:
     It may be inside the model's native code, which aborts the process, with a core dump, when the
     interpreter is taken down around it. All requests are answered by now.
     """
+    if hasattr(worker, "tracing"):
+        worker.tracing.stop()
     if any(thread.name == LOADING_THREAD for thread in threading.enumerate()):
         logging.shutdown()
         os._exit(0)

@@ -70,6 +70,7 @@ LIBRARIES = {
     "click": {"cli"},
     "gunicorn": {"gunicorn_conf"},
     "jwt": {"sessions"},
+    "opentelemetry": {"api"},
     "evaluation": {"cli"},
     "bench": {"cli"},
 }

@@ -19,8 +19,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 _TRACEPARENT = re.compile(
     r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*"
 )
-_UNKNOWN_ROUTE = "(none)"
-_QUIET = {"/livez", "/readyz", "/metrics"}
+UNKNOWN_ROUTE = "(none)"
+QUIET = {"/livez", "/readyz", "/metrics"}
 """Asked every few seconds by machines; logged at DEBUG."""
 
 _HEADERS = {
@@ -53,10 +53,10 @@ def _request_id() -> str:
 def _end(response: Response) -> Response:
     current = state()
     seconds = perf_counter() - current.begun
-    route = _UNKNOWN_ROUTE if request.url_rule is None else request.url_rule.rule
+    route = UNKNOWN_ROUTE if request.url_rule is None else request.url_rule.rule
     parts().metrics.ended(request.method, route, response.status_code, seconds)
     _add_headers(response, current, seconds)
-    level = logging.DEBUG if request.path in _QUIET else logging.INFO
+    level = logging.DEBUG if request.path in QUIET else logging.INFO
     if log.isEnabledFor(level):
         log.log(level, "request", extra=_line(response, current, route, seconds))
     return response

@@ -978,7 +978,7 @@ class BatchResult(_Out):
 class BarOut(TypedDict):
     """A bar of the histogram, ten score points wide."""
 
-    from_: Annotated[int, Field(alias="from")]
+    lower: int
     attempts: int
 
 

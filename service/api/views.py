@@ -218,7 +218,7 @@ def movements(found: Movements) -> Data:
         "reviewed": found.reviewed,
         "mean_change": found.mean,
         "histogram": [
-            {"from": edge, "attempts": count} for edge, count in sorted(found.histogram.items())
+            {"lower": edge, "attempts": count} for edge, count in sorted(found.histogram.items())
         ],
         "risen_above": found.risen_above,
         "fallen_below": found.fallen_below,

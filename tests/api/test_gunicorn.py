@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import shutil
@@ -10,14 +11,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from service import usecases
 from service.domain import Scope
@@ -36,7 +40,9 @@ class Running:
         self.scratch = folder / "scratch"
         self.scratch.mkdir()
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("POINTMARK_")
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("POINTMARK_", "OTEL_"))
         }
         environment |= {"POINTMARK_PORT": str(self.port), "TMPDIR": str(self.scratch), **settings}
         conf = root / "service" / "gunicorn_conf.py"
@@ -178,6 +184,58 @@ def test_a_worker_that_dies_is_replaced_and_the_service_says_when_it_is_whole_ag
     assert len(_who_loaded(service)) == 2
 
 
+def test_each_worker_sends_its_traces(
+    serve: Serve, store: Store, published: Callable[..., str]
+) -> None:
+    published()
+    _, token = usecases.create_key(store, name="k", scopes={Scope.ADMIN}, actor=None)
+    with _collector() as (url, received):
+        service = serve(POINTMARK_WORKERS="2", OTEL_EXPORTER_OTLP_ENDPOINT=url)
+        service.until("/readyz", 200)
+        answer = {"candidate": "SECRET", "answer": "SECRET words"}
+        made = service.call("/v1/questions/why-relu/attempts", answer, token)
+        code = service.end()
+
+    assert (made[0], code) == (201, 0)
+    sent = [ExportTraceServiceRequest.FromString(body) for body in received]
+    spans = [
+        span
+        for each in sent
+        for resource in each.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+    assert {"POST /v1/questions/<id>/attempts", "grade", "embed"} <= {span.name for span in spans}
+    assert len({span.trace_id for span in spans if span.name in ("grade", "embed")}) == 1
+    assert b"pointmark" in received[0]
+    assert "SECRET" not in str(sent)
+
+
+@contextlib.contextmanager
+def _collector() -> Iterator[tuple[str, list[bytes]]]:
+    """A collector's address, and what it received."""
+    received: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            zipped = self.headers.get("Content-Encoding") == "gzip"
+            received.append(gzip.decompress(body) if zipped else body)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", received
+        server.shutdown()
+        thread.join()
+
+
 def _who_loaded(service: Running) -> set[int]:
     return {line["process"] for line in service.lines() if line["message"] == "encoder loaded"}
 
@@ -279,6 +337,13 @@ def test_faults_in_the_settings_are_listed_all_at_once(serve: Serve) -> None:
     assert "POINTMARK_WORKERS: 'none': " in said
     assert "POINTMARK_TREADS: no such setting" in said
     assert "Traceback" not in said
+
+
+def test_traces_that_cannot_be_sent_are_refused(serve: Serve) -> None:
+    service = serve(OTEL_TRACES_EXPORTER="jaeger")
+
+    assert service.process.wait(30) == 2
+    assert "OTEL_TRACES_EXPORTER: 'jaeger': must be otlp, console or none" in service.said()
 
 
 def test_without_a_database_address_the_service_says_so(serve: Serve) -> None:

@@ -23,6 +23,7 @@ PAGES = sorted(
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "seed").glob("*.md"),
         *(ROOT / "models").glob("*.md"),
+        *(ROOT / "clients").rglob("*.md"),
     )
 )
 DECISIONS = ROOT / "docs" / "decisions"
@@ -33,6 +34,8 @@ OTHER_VARIABLES = {
     "POINTMARK_DATA",
     "POINTMARK_TRAIN",
     "POINTMARK_KEY",
+    "POINTMARK_URL",
+    "POINTMARK_WEBHOOK_SECRET",
 }
 
 _LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^()\s]+)\)")

@@ -19,7 +19,6 @@ from service import batches, usecases
 from service.domain import Answer
 from service.exchange import Batch, BatchItem, WorkStatus
 from service.store import Store
-from tests.conftest import ROOT
 from tests.stand_ins import a_question
 
 LIMIT_S = 120.0
@@ -28,8 +27,9 @@ LIMIT_S = 120.0
 class Workers:
     """Processes that work on one database; all ended afterwards."""
 
-    def __init__(self, url: str, log: Path) -> None:
+    def __init__(self, url: str, log: Path, root: Path) -> None:
         self._url = url
+        self._root = root
         self._log = log
         self._stack = ExitStack()
 
@@ -44,7 +44,7 @@ class Workers:
         process = subprocess.Popen(
             [sys.executable, "-m", "service", "worker", "--stalled-after", "2"],
             env=os.environ | {"DATABASE_URL": self._url},
-            cwd=ROOT,
+            cwd=self._root,
             stdout=out,
             stderr=out,
         )
@@ -60,8 +60,8 @@ class Workers:
 
 
 @pytest.fixture
-def workers(clean_database_url: str, tmp_path: Path) -> Iterator[Workers]:
-    with Workers(clean_database_url, tmp_path / "log") as made:
+def workers(clean_database_url: str, tmp_path: Path, root: Path) -> Iterator[Workers]:
+    with Workers(clean_database_url, tmp_path / "log", root) as made:
         yield made
 
 

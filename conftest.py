@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from service.grader import Grader
     from service.store import Store
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent
 _KEPT_VARIABLES = {"POINTMARK_DATA", "POINTMARK_TRAIN"}
 
 
