@@ -952,11 +952,11 @@ class BatchPage(_Page):
     data: list[BatchOut]
 
 
-class ProblemError(TypedDict):
-    """One fault, and where in the request it is."""
+class ItemFault(TypedDict):
+    """A fault in a field of an item, with a JSON pointer to it."""
 
     detail: str
-    pointer: NotRequired[str]
+    pointer: str
 
 
 class ItemErrorOut(TypedDict):
@@ -964,7 +964,7 @@ class ItemErrorOut(TypedDict):
 
     code: str
     detail: str
-    errors: list[ProblemError]
+    errors: list[ItemFault]
 
 
 class BatchResult(_Out):
@@ -1261,6 +1261,13 @@ class Health(_Out):
     """The state of the service."""
 
     status: Literal["alive", "ready"]
+
+
+class ProblemError(TypedDict):
+    """One fault, and where in the request it is."""
+
+    detail: str
+    pointer: NotRequired[str]
 
 
 class Problem(_Out):

@@ -408,7 +408,14 @@ class ItemErrorOut(TypedDict):
 
     code: str
     detail: str
-    errors: list[ProblemError]
+    errors: list[ItemFault]
+
+
+class ItemFault(TypedDict):
+    """A fault in a field of an item, with a JSON pointer to it."""
+
+    detail: str
+    pointer: str
 
 
 class KeyIn(TypedDict):
