@@ -19,6 +19,7 @@ ALLOWED = {
     "grouping": {"domain"},
     "grader": {"domain", "errors"},
     "content": {"domain", "errors", "exchange", "grader"},
+    "interchange": {"content", "domain", "errors", "grader", "ids"},
     "onnx_module": set(),
     "encoder": {"errors", "onnx_module"},
     "network": set(),
@@ -33,10 +34,13 @@ ALLOWED = {
     },
     "regrading": {"domain", "grader", "store", "usecases"},
     "sessions": {"content", "domain", "errors", "exchange", "grader", "store", "usecases"},
-    "seeding": {"content", "domain", "errors", "exchange", "store"},
+    "importing": {
+        *("content", "domain", "errors", "exchange", "interchange", "store", "usecases"),
+    },
+    "seeding": {"content", "domain", "errors", "exchange", "interchange", "store"},
     "api": {
         *("agreement", "config", "content", "domain", "errors", "exchange", "grader", "grouping"),
-        *("reviewing", "sessions", "store", "usecases"),
+        *("importing", "interchange", "reviewing", "sessions", "store", "usecases"),
     },
 }
 """Each room, and the rooms below that it may use. The outermost ones (app, cli) may use all."""
@@ -50,6 +54,8 @@ LIBRARIES = {
     "torch": {"encoder", "network", "onnx_module", "verifier"},
     "onnxruntime": {"onnx_module"},
     "click": {"cli"},
+    "yaml": {"cli", "interchange"},
+    "xml": {"interchange"},
     "gunicorn": {"gunicorn_conf"},
     "jwt": {"sessions"},
     "evaluation": {"cli"},
