@@ -6,13 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html.parser import HTMLParser
+from html import unescape
 from xml.etree.ElementTree import Element
 
 from service.domain import Language
 from service.grader.language import detect
 from service.interchange.xml_text import escaped, local
 
+# The library's parser of HTML looks back at everything again for each tag that is broken.
+_TAG = re.compile(r"<!--|<[!?]|<(?P<slash>/?)(?P<name>[a-zA-Z][^\s/>]{0,40})")
+_ATTRIBUTE = re.compile(r"""([^\s=/"'<>]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+))?""")
+# Python refuses to read numbers of thousands of digits, and no character has so many.
+_LONG_REFERENCE = re.compile(r"&#(?=[0-9]{8})")
 _BLANKS = re.compile(r"[ \t\r\n\f\xa0]+")
 _BLOCKS = {
     *("div", "ul", "ol", "li", "table", "tr", "blockquote", "section", "article", "dl", "dt"),
@@ -90,7 +95,7 @@ class _Text:
         return "".join(self._pieces).strip("\n ")
 
 
-class Flattener(HTMLParser):
+class Flattener:
     """Takes HTML as text (`feed`) or as elements (`walk`) and makes plain text of it.
 
     Languages are named as Moodle's multi-language filter does: ``<span lang="en"
@@ -98,7 +103,6 @@ class Flattener(HTMLParser):
     """
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self._all = _Text()
         self._by_language = {language: _Text() for language in Language}
         self._seen: list[Language] = []
@@ -111,7 +115,6 @@ class Flattener(HTMLParser):
 
     def result(self) -> Flat:
         """What was taken in so far."""
-        self.close()
         if self._seen:
             said = {each: self._by_language[each].done() for each in self._seen}
         else:
@@ -126,22 +129,51 @@ class Flattener(HTMLParser):
 
     def walk(self, element: Element) -> None:
         """Take in the inside of an element."""
-        self.handle_data(element.text or "")
+        self.data(element.text or "")
         for child in element:
-            attributes = [(name.rpartition("}")[2], value) for name, value in child.items()]
-            self.handle_starttag(local(child), list(attributes))
+            self.start(
+                local(child), {name.rpartition("}")[2]: value for name, value in child.items()}
+            )
             self.walk(child)
             if local(child) not in _VOID:
-                self.handle_endtag(local(child))
-            self.handle_data(child.tail or "")
+                self.end(local(child))
+            self.data(child.tail or "")
 
     def end_line(self) -> None:
         """What comes next begins a line."""
         for text in self._texts():
             text.end_line(1)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
+    def feed(self, html: str) -> None:
+        """Take in HTML as text. One pass, however broken it is: a tag ends at the next ``>``."""
+        at = 0
+        while at < len(html):
+            tag = _TAG.match(html, at)
+            if tag is None:
+                end = html.find("<", at + 1)
+                end = len(html) if end < 0 else end
+                self.data(unescape(_LONG_REFERENCE.sub("&amp;#", html[at:end])))
+            else:
+                closing = "-->" if tag[0] == "<!--" else ">"
+                end = html.find(closing, tag.end())
+                if end < 0:
+                    return
+                self._tag(tag, html[tag.end() : end])
+                end += len(closing)
+            at = end
+
+    def _tag(self, tag: re.Match[str], rest: str) -> None:
+        name = (tag["name"] or "").lower()
+        if not name:
+            return
+        if tag["slash"]:
+            self.end(name)
+        else:
+            found = ((each[1].lower(), each[2] or "") for each in _ATTRIBUTE.finditer(rest))
+            self.start(name, {key: unescape(value.strip("\"'")) for key, value in found})
+
+    def start(self, tag: str, found: Mapping[str, str]) -> None:
+        """An element begins."""
         self._note(tag)
         if tag in _SILENT:
             self._silent += 1
@@ -151,20 +183,21 @@ class Flattener(HTMLParser):
         if tag == "br":
             for text in self._texts():
                 text.break_line()
-        elif tag == "img" and (found.get("alt") or "").strip():
-            self.handle_data(f"[{found['alt']}]")
+        elif tag == "img" and found.get("alt", "").strip():
+            self.data(f"[{found['alt']}]")
         elif tag == "pre":
             self._in_pre += 1
             self._pre.append("")
         elif tag in _MARKS:
-            self.handle_data(_MARKS[tag])
+            self.data(_MARKS[tag])
         elif tag in ("td", "th"):
-            self.handle_data(" ")
+            self.data(" ")
         self._line_end(tag)
         if tag == "li":
-            self.handle_data("- ")
+            self.data("- ")
 
-    def handle_endtag(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
+        """An element ends, and with it those in it that are still open."""
         if not self._names[tag]:
             return
         self._line_end(tag)
@@ -176,7 +209,8 @@ class Flattener(HTMLParser):
             if name == tag:
                 return
 
-    def handle_data(self, data: str) -> None:
+    def data(self, data: str) -> None:
+        """Text."""
         if self._silent:
             return
         if self._in_pre:
@@ -208,10 +242,10 @@ class Flattener(HTMLParser):
     def _code(self) -> str | None:
         return self._open[-1][1] if self._open else None
 
-    def _language(self, attributes: Mapping[str, str | None]) -> str | None:
-        if "multilang" not in (attributes.get("class") or "").split():
+    def _language(self, attributes: Mapping[str, str]) -> str | None:
+        if "multilang" not in attributes.get("class", "").split():
             return None
-        return (attributes.get("lang") or "").lower() or None
+        return attributes.get("lang", "").lower() or None
 
     def _note(self, tag: str) -> None:
         for said, tags in (

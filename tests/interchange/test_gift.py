@@ -19,7 +19,8 @@ def test_an_essay_with_everything() -> None:
         "// [tag:odd \\] tag]\n\n"
         "$CATEGORY: $course$/top/Networks\n\n"
         "// [id:relu-why] [tag:activation] [tag:odd \\] tag]\n"
-        "::Why \\: ReLU::[html]<p>Why \\{ReLU\\} \\= max\\(0, x\\)?</p> {####- One\\: a.\\n- Two. (2 pts)}\n"
+        "::Why \\: ReLU::[html]<p>Why \\{ReLU\\} \\= max\\(0, x\\)?</p> "
+        "{####- One\\: a.\\n- Two. (2 pts)}\n"
     )
 
     question = found.content

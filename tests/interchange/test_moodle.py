@@ -110,8 +110,9 @@ def test_html_becomes_text_and_says_what_it_lost(html: str, text: str, note: str
 
 def test_languages_of_the_multi_language_filter_are_kept_apart() -> None:
     spans = (
-        '<p><span class="multilang" lang="zh_cn">什么</span><span class="multilang" lang="en_us">What'
-        '</span><span class="multilang" lang="fr">Quoi</span>?</p>'
+        '<p><span class="multilang" lang="zh_cn">什么</span>'
+        '<span class="multilang" lang="en_us">What</span>'
+        '<span class="multilang" lang="fr">Quoi</span>?</p>'
     )
     found = item(NAME, field("questiontext", spans), POINTS)
 

@@ -17,7 +17,10 @@ RUBRIC = (
     '<qti-rubric-block view="scorer tutor" use="scoring"><qti-content-body><h2>Points</h2>'
     "<ul><li>[2] No saturation.</li><li>Cheap.</li></ul></qti-content-body></qti-rubric-block>"
 )
-ASKED = '<qti-extended-text-interaction response-identifier="RESPONSE">{}</qti-extended-text-interaction>'
+ASKED = (
+    '<qti-extended-text-interaction response-identifier="RESPONSE">{}'
+    "</qti-extended-text-interaction>"
+)
 
 
 def assessment_item(body: str, after: str = "", identifier: str = "ITEM_1") -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,8 @@ def test_yaml_of_another_shape_is_a_faulty_item(text: str) -> None:
 
 
 def test_numbers_that_no_float_holds_are_faults() -> None:
-    text = f"slug: a\ntopic: a\ndifficulty: 1\nprompt: a\npoints: [{{statement: a, weight: 1{'0' * 400}}}]"
+    points = f"[{{statement: a, weight: 1{'0' * 400}}}]"
+    text = f"slug: a\ntopic: a\ndifficulty: 1\nprompt: a\npoints: {points}"
 
     (item,) = read("yaml", text.encode(), Limits())
 
@@ -100,12 +102,8 @@ def test_an_empty_file_is_refused(name: str, blank: bytes) -> None:
 @given(data=st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 @settings(max_examples=100, deadline=None)
 def test_anything_at_all_is_read_or_refused(name: str, data: bytes) -> None:
-    try:
-        items = read(name, data, Limits())
-    except InvalidInput as refused:
-        assert refused.faults
-    else:
-        assert items
+    with suppress(InvalidInput):
+        assert read(name, data, Limits())
 
 
 @pytest.mark.parametrize(
@@ -120,7 +118,9 @@ def test_anything_at_all_is_read_or_refused(name: str, data: bytes) -> None:
         ("gift", "::T::[html]{}{{}}"),
     ],
 )
-@pytest.mark.parametrize("piece", ["<b>", "<br>", "</i>", "<p>a", "<", "<!--", "&#", "<a href='"])
+@pytest.mark.parametrize(
+    "piece", ["<b>", "<br>", "</i>", "<p>a", "<", "<!--", "&#", "<a href='", "<a ", "&#9", "a "]
+)
 def test_a_megabyte_of_tags_is_read_in_one_go(name: str, text: str, piece: str) -> None:
     html = piece * (300_000 // len(piece))
 

@@ -82,10 +82,7 @@ def _imported(done: tuple[Planned, ...]) -> Response:
     responses={
         200: {
             "description": "A page of questions, as a file.",
-            "content": {
-                interchange.FORMATS[name].media_type: {"schema": {"type": "string"}}
-                for name in interchange.writable
-            },
+            "content": {interchange.FORMATS[name].media_type: {} for name in interchange.writable},
         }
     },
 )
