@@ -10,7 +10,8 @@ from service.errors import FieldFault, InvalidInput
 
 PLACE = "#/content"
 """Where the file is, for faults of the file as a whole."""
-_MOST_ITEMS = 2_000
+_MOST_ITEMS = 1_000
+"""Stored in some ten seconds; a request must not take much longer."""
 _MOST_QUOTED = 200
 
 

@@ -13,6 +13,9 @@ from service.interchange.items import Imported
 from service.interchange.shape import shape_faults
 from service.interchange.slugs import slug_from, suffixed
 
+_MOST_FAULTS = 100
+"""Told of one item; somebody whose item has a million learns nothing from the rest."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
@@ -66,7 +69,7 @@ def _read(number: int, imported: Imported, slugs: dict[str, int], limits: Limits
         notes = (*notes, f"It had no name that can be a slug; {data['slug']!r} was made for it.")
     faults = [*imported.faults, *shape_faults(data)]
     if len(faults) > len(imported.faults):
-        return replace(item, notes=notes, faults=tuple(faults))
+        return replace(item, notes=notes, faults=tuple(faults[:_MOST_FAULTS]))
     content = content_from_dict(data)
     if slugs[content.slug] != number:
         detail = f"is the slug of item {slugs[content.slug]} of the file too"
@@ -74,7 +77,7 @@ def _read(number: int, imported: Imported, slugs: dict[str, int], limits: Limits
     told = {fault.pointer for fault in faults}
     faults += [fault for fault in check_content(content, limits) if fault.pointer not in told]
     notes = (*notes, *missing_languages(content))
-    return replace(item, content=content, notes=notes, faults=tuple(faults))
+    return replace(item, content=content, notes=notes, faults=tuple(faults[:_MOST_FAULTS]))
 
 
 def _made_slug(imported: Imported, slugs: dict[str, int]) -> str:

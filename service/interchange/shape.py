@@ -89,12 +89,12 @@ QUESTION: dict[str, Any] = _object(
 )
 
 
-def shape_faults(data: object) -> list[FieldFault]:
+def shape_faults(data: Any) -> list[FieldFault]:
     """What is wrong with the shape of a question's data."""
     return schema_faults(_validator(), data)
 
 
-def schema_faults(validator: Validator, data: object) -> list[FieldFault]:
+def schema_faults(validator: Validator, data: Any) -> list[FieldFault]:
     """Everything that a JSON Schema finds wrong, in the order of its places."""
     faults = sorted(validator.iter_errors(data), key=lambda fault: list(map(str, fault.path)))
     return [FieldFault(pointer=_pointer(fault.path), detail=_detail(fault)) for fault in faults]
@@ -106,8 +106,10 @@ def _validator() -> Validator:
     whole = Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
-    made: Validator = extend(Draft202012Validator, type_checker=whole)(QUESTION)
-    return made
+    strict: type[Validator] = extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, type_checker=whole
+    )
+    return strict(QUESTION)
 
 
 def _pointer(path: Iterable[str | int]) -> str:

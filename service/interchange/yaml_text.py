@@ -77,8 +77,8 @@ def _check_events(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1
-            raise ValueError(f"has an alias in line {line}; write out what it stands for")
+            mark: Any = event.start_mark
+            raise ValueError(f"has an alias in line {mark.line + 1}; write out what it stands for")
         depth += isinstance(event, _OPENING)
         depth -= isinstance(event, _CLOSING)
         if depth > _MOST_DEPTH:

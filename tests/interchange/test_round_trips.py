@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from service.domain import (
     Sample,
     Source,
 )
-from service.interchange import read, writable, write
+from service.interchange import read, readable, writable, write
 from service.interchange.table import COLUMNS
 from service.seeding import read_folder
 from tests.stand_ins import EN, ZH, a_question
@@ -182,6 +183,19 @@ def test_a_question_in_one_language_stays_in_it(name: str) -> None:
         "There is no Chinese: answers in it are marked against the other language.",
     )
     assert ZH not in question.prompt
+
+
+def test_the_examples_of_the_guide_are_read_without_faults(root: Path) -> None:
+    page = (root / "docs" / "import-export.md").read_text(encoding="utf-8")
+    examples = dict(re.findall(r"^```(\w+)\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    examples["moodle-xml"] = examples.pop("xml")
+
+    assert examples.keys() == set(readable)
+    for name, text in examples.items():
+        (item,) = read(name, text.encode(), Limits())
+        assert item.faults == ()
+        assert item.content is not None
+        assert item.content.points[0].statement[EN]
 
 
 def test_the_table_has_the_columns_that_are_documented(root: Path) -> None:

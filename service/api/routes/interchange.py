@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response
 
 from service import importing, interchange, usecases
@@ -20,6 +22,12 @@ from service.importing import Planned
 files = blueprint("files", tag="Questions", prefix="/v1")
 
 WRITE = Scope.QUESTIONS_WRITE
+_FILE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
+    200: {
+        "description": "A page of questions, as a file.",
+        "content": {interchange.FORMATS[name].media_type: {} for name in interchange.writable},
+    }
+}
 
 
 @files.post("/question-imports/preview")
@@ -79,12 +87,7 @@ def _imported(done: tuple[Planned, ...]) -> Response:
 @files.get("/question-export")
 @files.doc(
     **about("exportQuestions", scope=WRITE, gives=("Link", "Content-Disposition")),
-    responses={
-        200: {
-            "description": "A page of questions, as a file.",
-            "content": {interchange.FORMATS[name].media_type: {} for name in interchange.writable},
-        }
-    },
+    responses=_FILE,
 )
 @needs(WRITE)
 @files.input(ExportIn, location="query", arg_name="query")
