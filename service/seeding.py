@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from service.content import Limits, check_content, content_from_dict, content_to_dict
 from service.domain import ApiKey, Question
 from service.errors import FieldFault, InvalidInput
+from service.interchange.shape import schema_faults
+from service.interchange.yaml_text import load_all
 
 if TYPE_CHECKING:
     from service.exchange import QuestionHead
@@ -91,7 +91,7 @@ def read_question(path: Path, limits: Limits | None = None) -> Question:
         InvalidInput: not YAML, not of the schema, or content that cannot be, with pointers.
     """
     data = _parse(path)
-    faults = _schema_faults(data)
+    faults = schema_faults(_validator(), data)
     if not faults:
         question = content_from_dict(data)
         faults = check_content(question, limits or Limits())
@@ -168,20 +168,6 @@ def _digest(question: Question) -> str:
 # Files -------------------------------------------------------------------------------------------
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML where a key that stands twice is a mistake, not a silent loss of the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands here twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         fault = FieldFault(pointer="#", detail="is not a folder")
@@ -191,33 +177,18 @@ def _files(folder: Path) -> list[Path]:
 
 def _parse(path: Path) -> Any:
     try:
-        # The loader is a SafeLoader: it makes plain values only.
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
+        documents = load_all(path.read_text(encoding="utf-8")) or [None]
+        if len(documents) > 1:
+            raise ValueError(f"has {len(documents)} documents; one is expected")
+    except (OSError, ValueError) as fault:
         detail = f"cannot be read as YAML in UTF-8: {fault}"
         raise InvalidInput(
             f"{path.name} cannot be read.", [FieldFault(pointer="#", detail=detail)]
         ) from fault
-
-
-def _schema_faults(data: Any) -> list[FieldFault]:
-    faults = sorted(_validator().iter_errors(data), key=lambda fault: list(map(str, fault.path)))
-    return [FieldFault(pointer=_pointer(fault.path), detail=_detail(fault)) for fault in faults]
+    return documents[0]
 
 
 @cache
 def _validator() -> Draft202012Validator:
     schema: Mapping[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
     return Draft202012Validator(schema)
-
-
-def _pointer(path: Iterable[str | int]) -> str:
-    steps = [str(step).replace("~", "~0").replace("/", "~1") for step in path]
-    return "#" + "".join(f"/{step}" for step in steps)
-
-
-def _detail(fault: ValidationError) -> str:
-    """jsonschema's own words, shortened where they quote a whole question."""
-    longest = 200
-    said = fault.message
-    return said if len(said) <= longest else f"…{said[-longest:]}"

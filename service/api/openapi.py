@@ -46,6 +46,7 @@ _REQUIRED = {("saveQuestion", "If-Match")}
 _HEADERS_OUT: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ETag": ("The state of the question, for If-Match and If-None-Match.", _TEXT),
     "Link": ('The next page, `rel="next"`.', _TEXT),
+    "Content-Disposition": ("That it is a file, and how it may be called.", _TEXT),
     "Location": ("Where to find what was made.", _TEXT),
     "Idempotency-Replayed": ("`true` when this is the stored response of an earlier call.", _TEXT),
     "X-Request-Id": ("The request's id: the caller's own if one was sent.", _TEXT),

@@ -52,7 +52,12 @@ def page(items: list[Data], next_cursor: str | None, *, more: bool | None = None
     """
     more = next_cursor is not None if more is None else more
     response = json_response({"data": items, "has_more": more, "next_cursor": next_cursor})
-    if more and next_cursor is not None:
+    return linked(response, next_cursor if more else None)
+
+
+def linked(response: Response, next_cursor: str | None) -> Response:
+    """The response with a Link to the next page, if there is one."""
+    if next_cursor is not None:
         # Relative: behind a proxy this service does not know its own address.
         query = urlencode({**request.args.to_dict(), "cursor": next_cursor})
         response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'

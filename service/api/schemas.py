@@ -195,6 +195,34 @@ class QuestionIn(_Body):
     samples: list[SampleIn] = []
 
 
+FormatIn = Literal["yaml", "csv", "moodle-xml", "gift", "qti"]
+FormatOut = Literal["yaml", "csv", "moodle-xml", "qti"]
+
+
+class PreviewIn(_Body):
+    """A file of questions, as text. Of QTI one item; packages are for the command line."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "format": "gift",
+                    "content": "::Why ReLU:: Why is ReLU used? {####- It does not saturate.}",
+                }
+            ]
+        }
+    )
+
+    format: FormatIn
+    content: Annotated[str, told(minLength=1)]
+
+
+class ImportIn(PreviewIn):
+    """A file of questions to be stored as drafts."""
+
+    skip_invalid: bool = False
+
+
 class AttemptIn(_Body):
     """An answer to a question."""
 
@@ -520,6 +548,15 @@ class QuestionListIn(PageIn, ViewIn, QuestionFilterIn):
     """Parameters of the list of questions."""
 
 
+class ExportIn(QuestionFilterIn):
+    """Which questions, in which format, and which page of them."""
+
+    format: FormatOut = "yaml"
+    status: Literal["published"] | None = None
+    cursor: str | None = None
+    limit: Limit = 100
+
+
 class AttemptListIn(PageIn):
     """Parameters of the list of attempts."""
 
@@ -638,6 +675,45 @@ class Versions(_Page):
     """Every version of a question, oldest first."""
 
     data: list[AuthorQuestion]
+
+
+class FaultOut(TypedDict):
+    """What keeps an item from being accepted; a JSON pointer into its content."""
+
+    detail: str
+    pointer: str
+
+
+class ImportedOut(TypedDict):
+    """An item of a file and what becomes of it."""
+
+    item: int
+    title: str
+    slug: str | None
+    action: Literal["create", "update", "unchanged", "skip", "refuse"]
+    reason: str | None
+    notes: list[str]
+    faults: list[FaultOut]
+    id: str | None
+    version: int | None
+
+
+class PreviewedOut(ImportedOut):
+    """As `ImportedOut`, with the question that it would become."""
+
+    content: QuestionIn | None
+
+
+class ImportOut(_Out):
+    """What was done with each item of a file, in its order."""
+
+    items: list[ImportedOut]
+
+
+class PreviewOut(_Out):
+    """What would be done with each item of a file, in its order."""
+
+    items: list[PreviewedOut]
 
 
 class EvidenceOut(TypedDict):

@@ -39,6 +39,7 @@ from service.exchange import (
     Regrade,
 )
 from service.grouping import AnswerGroup
+from service.importing import Planned
 from service.regrading import Movements
 from service.sessions import QuestionReport, Report, Token
 
@@ -86,6 +87,37 @@ def author_question(version: QuestionVersion) -> Data:
         "created_at": moment(version.created_at),
         "published_at": moment(version.published_at),
         "content": content_to_dict(version.content),
+    }
+
+
+def import_report(plan: Sequence[Planned]) -> Data:
+    """What was done with each item of a file."""
+    return {"items": [_planned(each) for each in plan]}
+
+
+def import_preview(plan: Sequence[Planned]) -> Data:
+    """What would be done with each item of a file, and the question that it would become."""
+    return {
+        "items": [
+            _planned(each)
+            | {"content": None if each.item.content is None else content_to_dict(each.item.content)}
+            for each in plan
+        ]
+    }
+
+
+def _planned(planned: Planned) -> Data:
+    item, version = planned.item, planned.version
+    return {
+        "item": item.number,
+        "title": item.title,
+        "slug": None if item.content is None else item.content.slug,
+        "action": planned.action.value,
+        "reason": item.skipped,
+        "notes": list(planned.notes),
+        "faults": [{"detail": fault.detail, "pointer": fault.pointer} for fault in planned.faults],
+        "id": None if version is None else version.question_id,
+        "version": None if version is None else version.number,
     }
 
 

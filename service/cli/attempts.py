@@ -152,7 +152,9 @@ def export(questions: bool, shape: str, target: Path, as_json: bool) -> None:
     from service.usecases import export_attempts, export_questions
 
     if questions and shape == "csv":
-        raise InvalidInput("questions have no table: leave --format out")
+        raise InvalidInput(
+            "versions have no table; pointmark question export --format csv writes what is current"
+        )
     count = 0
     with opened_store() as store, _writing(target, Path("-")) as outgoing:
         if shape == "csv":
@@ -186,20 +188,19 @@ COLUMNS = (
     *("attempt", "created_at", "question", "version", "session", "candidate", "language"),
     *("score", "by", "grader_score", "expected_error", "needs_review", "flags", "points"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _row(attempt: Attempt) -> dict[str, Any]:
+    from service.interchange.table import guarded
+
     grade = attempt.grades[-1].grade
-    candidate = attempt.candidate
     return {
         "attempt": attempt.attempt_id,
         "created_at": attempt.created_at.isoformat(),
         "question": attempt.question_slug,
         "version": attempt.question_version,
         "session": attempt.session_id or "",
-        # A spreadsheet would calculate what begins like a formula; an apostrophe makes it text.
-        "candidate": f"'{candidate}" if candidate.startswith(_FORMULA) else candidate,
+        "candidate": guarded(attempt.candidate),
         "language": attempt.language.value,
         "score": attempt.score,
         "by": "person" if attempt.reviews else "grader",

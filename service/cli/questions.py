@@ -1,4 +1,4 @@
-"""`pointmark question`: checking question files and showing what is stored."""
+"""`pointmark question`: checking files, showing what is stored, files from and for elsewhere."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from service.cli.common import (
     error_object,
     loaded_grader,
     opened_store,
+    say,
     show_json,
     told,
 )
@@ -22,12 +23,24 @@ from service.config import read_settings
 from service.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from service.domain import Question
     from service.grader import Grader
+    from service.store import Store
+
+FORMATS = ("yaml", "csv", "moodle-xml", "gift", "qti")
+WRITTEN = ("yaml", "csv", "moodle-xml", "qti")
+_BY_SUFFIX = {
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".csv": "csv",
+    ".gift": "gift",
+    ".zip": "qti",
+}
 
 
 @click.group()
 def question() -> None:
-    """Check question files, show stored questions."""
+    """Check question files, show stored questions, import and export them."""
 
 
 @question.command()
@@ -117,10 +130,10 @@ def show(ref: str, number: int | None, as_json: bool) -> None:
     if as_json:
         show_json(about | {"content": content})
         return
-    import yaml
+    from service.interchange.yaml_text import dump_all
 
     click.echo("".join(f"# {name}: {value}\n" for name, value in about.items()), nl=False)
-    click.echo(yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100), nl=False)
+    click.echo(dump_all([content]), nl=False)
 
 
 @question.command("list")
@@ -147,3 +160,123 @@ def listing(as_json: bool) -> None:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+
+@question.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(FORMATS),
+    help="Default: by the end of the file's name; XML has to be named.",
+)
+@click.option("--commit", is_flag=True, help="Store them; without it nothing is stored.")
+@click.option("--skip-invalid", is_flag=True, help="Pass over items with faults.")
+@as_json
+@told
+def import_file(
+    file: Path, shape: str | None, commit: bool, skip_invalid: bool, as_json: bool
+) -> None:
+    """Import questions from FILE (- is standard input) as drafts, all or none.
+
+    Without --commit it shows what each item would become, what is lost on the way, and what keeps
+    it from being accepted. Exit code 1 if something does.
+    """
+    from service.api.views import import_preview, import_report
+    from service.cli.grading import limits_of
+    from service.importing import Action, preview, run
+
+    settings = read_settings()
+    limits = limits_of(settings)
+    form, data = shape or _form_of(file), _read(file)
+    with opened_store(settings) as store:
+        if commit:
+            plan = run(store, form, data, actor=None, skip_invalid=skip_invalid, limits=limits)
+            report = import_report(plan)
+        else:
+            plan = preview(store, form, data, limits=limits)
+            report = import_preview(plan)
+    if as_json:
+        show_json(report)
+    else:
+        for item in report["items"]:
+            _print_item(item)
+        say("stored as drafts" if commit else "nothing was stored; --commit stores them")
+    sys.exit(1 if any(each.action is Action.REFUSE for each in plan) else 0)
+
+
+def _form_of(file: Path) -> str:
+    form = _BY_SUFFIX.get(file.suffix.lower())
+    if form is None:
+        raise InvalidInput(f"the format of {file} cannot be told by its name; name it: --format")
+    return form
+
+
+def _read(file: Path) -> bytes:
+    if str(file) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except OSError as fault:
+        raise InvalidInput(f"{file} cannot be read: {fault.strerror}") from fault
+
+
+def _print_item(item: dict[str, Any]) -> None:
+    click.echo(f"{item['item']:>4}  {item['action']:<9}  {item['slug'] or item['title']}")
+    for fault in item["faults"]:
+        click.echo(f"      fault  {fault['pointer']}: {fault['detail']}")
+    for note in [item["reason"], *item["notes"]]:
+        if note is not None:
+            click.echo(f"      note   {note}")
+
+
+@question.command("export")
+@click.argument("refs", nargs=-1, metavar="[REF…]")
+@click.option("--format", "shape", type=click.Choice(WRITTEN), default="yaml", show_default=True)
+@click.option("--output", "target", type=click.Path(path_type=Path), default=Path("-"))
+@click.option("--published", is_flag=True, help="What is served, instead of drafts.")
+@as_json
+@told
+def export_file(
+    refs: tuple[str, ...], shape: str, target: Path, published: bool, as_json: bool
+) -> None:
+    """Write questions, all or those named by id or slug, as a file for other systems.
+
+    The newest version of each; `pointmark export --questions` writes every version.
+    """
+    from service import interchange
+
+    with opened_store() as store:
+        found = _chosen(store, refs, published)
+    written = interchange.write(shape, found)
+    if str(target) == "-":
+        sys.stdout.buffer.write(written)
+        sys.stdout.buffer.flush()
+    else:
+        try:
+            target.write_bytes(written)
+        except OSError as fault:
+            raise InvalidInput(f"{target} cannot be written: {fault.strerror}") from fault
+    if as_json and str(target) != "-":
+        show_json({"questions": len(found), "output": target})
+    else:
+        say(f"{len(found):,} questions")
+
+
+def _chosen(store: Store, refs: tuple[str, ...], published: bool) -> list[Question]:
+    from service import usecases
+    from service.exchange import QuestionFilter
+
+    if refs:
+        read = usecases.published if published else usecases.latest
+        return [read(store, ref).content for ref in refs]
+    found: list[Question] = []
+    cursor: str | None = None
+    while True:
+        page = usecases.list_questions(
+            store, QuestionFilter(), cursor=cursor, limit=100, author=not published
+        )
+        found += [version.content for version in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            return found

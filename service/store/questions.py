@@ -109,6 +109,19 @@ class Questions:
             raise _no_question(ref)
         return tuple(map(_version, rows))
 
+    def by_slug(self, slugs: Collection[str], *, lock: bool = False) -> dict[str, QuestionVersion]:
+        """The highest version of each question that has one of these slugs, archived ones too.
+
+        `lock`: for writing, until the transaction ends. Rows are locked in the order of their
+        slugs, so two that lock some of the same wait for each other instead of dying together.
+        """
+        if lock:
+            rows = select(QuestionRow.id).where(QuestionRow.slug.in_(slugs))
+            self._session.execute(rows.order_by(QuestionRow.slug).with_for_update())
+        wanted = _whole(QuestionRow.slug.in_(slugs), _current(author=True))
+        found = map(_version, self._session.scalars(wanted))
+        return {version.content.slug: version for version in found}
+
     def page(
         self, filters: QuestionFilter, *, cursor: str | None, limit: int, author: bool
     ) -> Page[QuestionVersion]:

@@ -30,6 +30,9 @@ OPERATIONS = [
     "saveQuestion",
     "publishQuestion",
     "archiveQuestion",
+    "previewImport",
+    "importQuestions",
+    "exportQuestions",
     "submitAttempt",
     "listAttempts",
     "getAttempt",
@@ -90,8 +93,12 @@ RULES_BEYOND_A_SCHEMA = {
     "createSession",
     # Verdicts are on points of the question, attempts of one question and named once.
     "reviewGroup",
+    # A file is of its format, and its questions have no faults.
+    "previewImport",
+    "importQuestions",
     # A cursor must be one that was given out; a status belongs to the author's view.
     "listQuestions",
+    "exportQuestions",
     "getQuestion",
     "listAttempts",
     "listReviewQueue",

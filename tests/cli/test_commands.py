@@ -34,6 +34,7 @@ COMMANDS = [
         ["regrade"],
     ),
     *(["question", "lint"], ["question", "show"], ["question", "list"]),
+    *(["question", "import"], ["question", "export"]),
     *(["key", "create"], ["key", "list"], ["key", "revoke"]),
 ]
 

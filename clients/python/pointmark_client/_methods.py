@@ -30,6 +30,7 @@ CREATE_SESSION = Operation[types.MadeSession]("POST", "/v1/sessions", keyed=True
 CREATE_SESSION_TOKEN = Operation[types.MadeToken]("POST", "/v1/sessions/{id}/tokens")
 ERASE_CANDIDATE = Operation[types.Erasure]("DELETE", "/v1/candidates/{external_id}")
 EXPORT_CANDIDATE = Operation[types.CandidateOut]("GET", "/v1/candidates/{external_id}")
+EXPORT_QUESTIONS = Operation[bytes]("GET", "/v1/question-export", binary=True)
 FINISH_SITTING = Operation[types.Sitting]("POST", "/v1/session/finish")
 GET_AGREEMENT = Operation[types.AgreementOut]("GET", "/v1/agreement")
 GET_ATTEMPT = Operation[types.AttemptOut]("GET", "/v1/attempts/{id}")
@@ -48,6 +49,7 @@ GET_SESSION = Operation[types.SessionOut]("GET", "/v1/sessions/{id}")
 GET_SESSION_REPORT = Operation[types.ReportOut]("GET", "/v1/sessions/{id}/report")
 GET_SITTING = Operation[types.Sitting]("GET", "/v1/session")
 GRADE = Operation[types.Graded]("POST", "/v1/grade")
+IMPORT_QUESTIONS = Operation[types.ImportOut]("POST", "/v1/question-imports", keyed=True)
 LIST_ANSWER_GROUPS = Operation[types.AnswerGroups]("GET", "/v1/questions/{id}/answer-groups")
 LIST_ATTEMPTS = Operation[types.AttemptPage]("GET", "/v1/attempts")
 LIST_BATCHES = Operation[types.BatchPage]("GET", "/v1/batches")
@@ -61,6 +63,7 @@ LIST_REGRADES = Operation[types.RegradePage]("GET", "/v1/questions/{id}/regrades
 LIST_REVIEW_QUEUE = Operation[types.QueuePage]("GET", "/v1/review-queue")
 LIST_SESSIONS = Operation[types.SessionPage]("GET", "/v1/sessions")
 LIVE = Operation[types.Health]("GET", "/livez")
+PREVIEW_IMPORT = Operation[types.PreviewOut]("POST", "/v1/question-imports/preview")
 PUBLISH_QUESTION = Operation[Tagged[types.AuthorQuestion]](
     "POST", "/v1/questions/{id}/publish", keyed=True, tagged=True
 )
@@ -254,6 +257,16 @@ class PlatformMethods(Sender):
         """
         return self._do(EXPORT_CANDIDATE, candidate)
 
+    def export_questions(self, /, **query: Unpack[types.ExportQuestionsQuery]) -> bytes:
+        """Export questions.
+
+        With their rubrics, oldest first, as authors see them: drafts where there are any, or with
+        `status=published` what is served. A page is a whole file; `Link` leads to the next.
+
+        Needs the scope `questions:write`.
+        """
+        return self._do(EXPORT_QUESTIONS, query=query)
+
     def get_agreement(self, /, **query: Unpack[types.GetAgreementQuery]) -> types.AgreementOut:
         """Compare grader and reviewers.
 
@@ -383,6 +396,18 @@ class PlatformMethods(Sender):
         Needs the scope `attempts:write`.
         """
         return self._do(GRADE, body=body)
+
+    def import_questions(
+        self, /, *, idempotency_key: str | None = None, **body: Unpack[types.ImportIn]
+    ) -> types.ImportOut:
+        """Import questions.
+
+        Every question of the file as a draft, or nothing: where an item has faults, the whole
+        file is refused, unless `skip_invalid` passes over such items.
+
+        Needs the scope `questions:write`.
+        """
+        return self._do(IMPORT_QUESTIONS, idempotency_key=idempotency_key, body=body)
 
     def list_answer_groups(
         self, question: str, /, **query: Unpack[types.ListAnswerGroupsQuery]
@@ -530,6 +555,16 @@ class PlatformMethods(Sender):
         killed.
         """
         return self._do(LIVE)
+
+    def preview_import(self, /, **body: Unpack[types.PreviewIn]) -> types.PreviewOut:
+        """Preview an import.
+
+        What each item of a file becomes, what is lost or changed on the way, and what keeps it
+        from being accepted. Nothing is stored.
+
+        Needs the scope `questions:write`.
+        """
+        return self._do(PREVIEW_IMPORT, body=body)
 
     def publish_question(
         self, question: str, /, *, if_match: str | None = None, idempotency_key: str | None = None
@@ -769,6 +804,10 @@ class AsyncPlatformMethods(AsyncSender):
         """Export everything that is held on a candidate."""
         return await self._do(EXPORT_CANDIDATE, candidate)
 
+    async def export_questions(self, /, **query: Unpack[types.ExportQuestionsQuery]) -> bytes:
+        """Export questions."""
+        return await self._do(EXPORT_QUESTIONS, query=query)
+
     async def get_agreement(
         self, /, **query: Unpack[types.GetAgreementQuery]
     ) -> types.AgreementOut:
@@ -840,6 +879,12 @@ class AsyncPlatformMethods(AsyncSender):
     async def grade(self, /, **body: Unpack[types.GradeIn]) -> types.Graded:
         """Grade an answer without storing anything."""
         return await self._do(GRADE, body=body)
+
+    async def import_questions(
+        self, /, *, idempotency_key: str | None = None, **body: Unpack[types.ImportIn]
+    ) -> types.ImportOut:
+        """Import questions."""
+        return await self._do(IMPORT_QUESTIONS, idempotency_key=idempotency_key, body=body)
 
     async def list_answer_groups(
         self, question: str, /, **query: Unpack[types.ListAnswerGroupsQuery]
@@ -936,6 +981,10 @@ class AsyncPlatformMethods(AsyncSender):
     async def live(self) -> types.Health:
         """Tell that the process answers."""
         return await self._do(LIVE)
+
+    async def preview_import(self, /, **body: Unpack[types.PreviewIn]) -> types.PreviewOut:
+        """Preview an import."""
+        return await self._do(PREVIEW_IMPORT, body=body)
 
     async def publish_question(
         self, question: str, /, *, if_match: str | None = None, idempotency_key: str | None = None

@@ -289,6 +289,13 @@ class EvidenceOut(TypedDict):
     text: str
 
 
+class FaultOut(TypedDict):
+    """What keeps an item from being accepted; a JSON pointer into its content."""
+
+    detail: str
+    pointer: str
+
+
 class FlagCount(TypedDict):
     """Attempts with a flag."""
 
@@ -401,6 +408,34 @@ class Health(TypedDict):
     """The state of the service."""
 
     status: Literal["alive", "ready"]
+
+
+class ImportIn(TypedDict):
+    """A file of questions to be stored as drafts."""
+
+    content: str
+    format: Literal["yaml", "csv", "moodle-xml", "gift", "qti"]
+    skip_invalid: NotRequired[bool]
+
+
+class ImportOut(TypedDict):
+    """What was done with each item of a file, in its order."""
+
+    items: list[ImportedOut]
+
+
+class ImportedOut(TypedDict):
+    """An item of a file and what becomes of it."""
+
+    action: Literal["create", "update", "unchanged", "skip", "refuse"]
+    faults: list[FaultOut]
+    id: str | None
+    item: int
+    notes: list[str]
+    reason: str | None
+    slug: str | None
+    title: str
+    version: int | None
 
 
 class ItemErrorOut(TypedDict):
@@ -651,6 +686,34 @@ class PointStatisticsOut(TypedDict):
     overruled: int
     reviews: int
     verdicts: VerdictCounts
+
+
+class PreviewIn(TypedDict):
+    """A file of questions, as text. Of QTI one item; packages are for the command line."""
+
+    content: str
+    format: Literal["yaml", "csv", "moodle-xml", "gift", "qti"]
+
+
+class PreviewOut(TypedDict):
+    """What would be done with each item of a file, in its order."""
+
+    items: list[PreviewedOut]
+
+
+class PreviewedOut(TypedDict):
+    """As `ImportedOut`, with the question that it would become."""
+
+    action: Literal["create", "update", "unchanged", "skip", "refuse"]
+    content: QuestionIn | None
+    faults: list[FaultOut]
+    id: str | None
+    item: int
+    notes: list[str]
+    reason: str | None
+    slug: str | None
+    title: str
+    version: int | None
 
 
 class ProvenanceOut(TypedDict):
@@ -995,6 +1058,20 @@ class WaitingOut(TypedDict):
     queued_at: str
     reasons: list[Literal["doubt", "appeal", "sample"]]
     reviewed_at: str | None
+
+
+class ExportQuestionsQuery(TypedDict):
+    """Query of `export_questions`."""
+
+    topic: NotRequired[str]
+    difficulty: NotRequired[int]
+    tag: NotRequired[str]
+    language: NotRequired[Literal["en", "zh"]]
+    q: NotRequired[str]
+    format: NotRequired[Literal["yaml", "csv", "moodle-xml", "qti"]]
+    status: NotRequired[Literal["published"]]
+    cursor: NotRequired[str]
+    limit: NotRequired[int]
 
 
 class GetAgreementQuery(TypedDict):

@@ -5,6 +5,7 @@ from apiflask import APIBlueprint
 from service.api.routes.attempts import attempts
 from service.api.routes.batches import batches
 from service.api.routes.health import health
+from service.api.routes.interchange import files
 from service.api.routes.keys import keys
 from service.api.routes.pages import pages
 from service.api.routes.questions import questions
@@ -13,5 +14,5 @@ from service.api.routes.reviews import reviews
 from service.api.routes.sessions import sessions
 
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
-    *(questions, attempts, batches, sessions, reviews, regrades, keys, health, pages),
+    *(questions, files, attempts, batches, sessions, reviews, regrades, keys, health, pages),
 )
