@@ -278,10 +278,15 @@ def flat_text(text: str, form: str) -> Flat:
     return Flat(texts={detect(text): text} if text else {}, tagged=False, notes=notes)
 
 
-def multilingual(texts: Mapping[Language, str], tag: str) -> str:
-    """Texts as HTML from which `flat_html` reads the languages again."""
+def multilingual(
+    texts: Mapping[Language, str], tag: str, attribute: str, codes: Mapping[Language, str]
+) -> str:
+    """Texts as HTML from which a `Flattener` reads the languages again.
+
+    `attribute` holds the code of each language.
+    """
     return "\n".join(
-        f'<{tag} lang="{language.value}" class="multilang">{_as_html(text)}</{tag}>'
+        f'<{tag} {attribute}="{codes[language]}" class="multilang">{_as_html(text)}</{tag}>'
         for language, text in texts.items()
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from xml.etree.ElementTree import Element
 
-from service.domain import PointKind, Question
+from service.domain import Language, PointKind, Question
 from service.interchange.guidance import (
     Native,
     embedded,
@@ -25,6 +25,8 @@ from service.interchange.markup import IMAGE, Flat, flat_html, flat_text, multil
 from service.interchange.slugs import is_slug
 from service.interchange.xml_text import escaped, read_xml
 
+# Moodle has no Chinese without a script; simplified is what questions here are in.
+_CODES = {Language.EN: "en", Language.ZH: "zh_cn"}
 _CATEGORY_ROOT = "$course$/top"
 # In a path of categories a slash that belongs to a name is doubled.
 _SLASH = re.compile(r"(?<!/)/(?!/)")
@@ -139,8 +141,7 @@ def _essay(question: Question) -> str:
     tags = "".join(f"<tag>{_text(escaped(tag))}</tag>" for tag in question.tags)
     fields = (
         f"<name>{_text(escaped(title_of(question)))}</name>",
-        f'<questiontext format="html">{_html(multilingual(question.prompt, "span"))}'
-        "</questiontext>",
+        f'<questiontext format="html">{_html(_multilang(question))}</questiontext>',
         f'<generalfeedback format="html">{_text("")}</generalfeedback>',
         f"<defaultgrade>{sum(required) or 1.0:.7f}</defaultgrade>",
         "<penalty>0</penalty>",
@@ -157,6 +158,11 @@ def _essay(question: Question) -> str:
     )
     lines = "".join(f"  {field}\n" for field in fields)
     return f'<question type="essay">\n{lines}</question>\n'
+
+
+def _multilang(question: Question) -> str:
+    """The prompt for Moodle's multi-language filter."""
+    return multilingual(question.prompt, "span", "lang", _CODES)
 
 
 def _html(html: str) -> str:

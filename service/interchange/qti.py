@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element
 
-from service.domain import Question
+from service.domain import Language, Question
 from service.interchange.guidance import (
     Native,
     embedded,
@@ -28,8 +29,12 @@ from service.interchange.xml_text import escaped, local, read_xml
 ITEMS = "http://www.imsglobal.org/xsd/imsqtiasi_v3p0"
 _PACKAGE = "http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"
 _ITEM_TYPE = "imsqti_item_xmlv3p0"
+_CODES = {language: language.value for language in Language}
 _MANIFEST = "imsmanifest.xml"
 _ZIP = b"PK\x03\x04"
+_BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError)
+"""What the library raises on a package that is cut off, damaged, or locked with a password."""
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MOST_BYTES = 50 * 2**20
 _MOST_FILES = 5_000
 
@@ -57,7 +62,7 @@ def _of_package(data: bytes) -> Iterator[Element]:
                 if local(resource) == "resource" and resource.get("type") == _ITEM_TYPE:
                     item, left = _unpacked(package, resource.get("href", ""), left)
                     yield read_xml(decoded(item))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as fault:
+    except _BROKEN as fault:
         raise unreadable(f"cannot be unpacked: {fault}") from fault
 
 
@@ -65,7 +70,10 @@ def _unpacked(package: zipfile.ZipFile, name: str, left: int) -> tuple[bytes, in
     """A file of the package, and how many bytes may still be unpacked after it."""
     try:
         # The size that a package claims is not believed: reading stops at the limit.
-        with package.open(name) as file:
+        entry = package.getinfo(name)
+        if entry.compress_type not in _PACKED:
+            raise unreadable("is packed in another way than zip files commonly are")
+        with package.open(entry) as file:
             data = file.read(left + 1)
     except KeyError as fault:
         raise unreadable(f"is a package without the file {name!r}") from fault
@@ -186,7 +194,7 @@ def _item(question: Question) -> str:
         "  <qti-item-body>\n"
         '    <qti-rubric-block view="scorer" use="scoring"><qti-content-body>'
         f"<pre>{escaped(embedded(question))}</pre></qti-content-body></qti-rubric-block>\n"
-        f"    {multilingual(question.prompt, 'div')}\n"
+        f"    {multilingual(question.prompt, 'div', 'xml:lang', _CODES)}\n"
         '    <qti-extended-text-interaction response-identifier="RESPONSE" '
         'expected-lines="15" format="plain"/>\n'
         "  </qti-item-body>\n"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import zipfile
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.content import Limits
 from service.errors import InvalidInput
@@ -153,6 +156,16 @@ def test_a_package_that_unpacks_to_gigabytes_is_not_unpacked(
 
     assert "unpacks to more than" in refusal(packed(bomb))
     assert "unpacks to more than" in refusal(packed(many))
+
+
+@given(where=st.integers(0, 2_000), byte=st.integers(0, 255))
+@settings(max_examples=300, deadline=None)
+def test_a_damaged_package_is_read_or_refused(where: int, byte: int) -> None:
+    data = bytearray(write("qti", [a_question()]))
+    data[where % len(data)] = byte
+
+    with suppress(InvalidInput):
+        assert read("qti", bytes(data), Limits())
 
 
 @pytest.mark.parametrize(
