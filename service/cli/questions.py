@@ -183,7 +183,7 @@ def import_file(
     it from being accepted. Exit code 1 if something does.
     """
     from service.api.views import import_preview, import_report
-    from service.cli.grading import limits_of
+    from service.assembly import limits_of
     from service.importing import Action, preview, run
 
     settings = read_settings()
