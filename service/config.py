@@ -100,6 +100,8 @@ class Settings:
     """Requests an API key may make in `rate_window_s`; 0: no limit."""
     rate_window_s: int = 60
     idempotency_hours: int = 24
+    retention_days: int = 0
+    """Candidates of whom nothing is younger are erased by a worker; 0: they are kept."""
     review_sample: float = 0.02
     """Share of attempts that go to the review queue by chance, beside the doubtful ones."""
     log_level: str = "INFO"
@@ -171,6 +173,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "rate_limit": _not_negative,
     "rate_window_s": _positive,
     "idempotency_hours": _positive,
+    "retention_days": _not_negative,
     "review_sample": _share,
     "log_level": _level,
 }

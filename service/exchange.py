@@ -117,6 +117,7 @@ class JobKind(StrEnum):
 
     GRADE_BATCH = "batch.grade"
     REGRADE = "question.regrade"
+    RETAIN = "candidates.retain"
 
 
 class WorkStatus(StrEnum):
@@ -249,6 +250,35 @@ class Erasure:
     """``cand_…``, of the tombstone; the audit log names it."""
     erased_at: datetime
     attempts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """Who did what to what."""
+
+    number: int
+    """Grows from entry to entry."""
+    at: datetime
+    key_id: str | None
+    """The API key that acted; None: the command line or a worker."""
+    action: str
+    """Such as ``question.publish``."""
+    subject: str
+    """The id of what was acted on; never a candidate's own."""
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditFilter:
+    """Which entries of the audit log; None asks for nothing."""
+
+    action: str | None = None
+    subject: str | None = None
+    key: str | None = None
+    since: datetime | None = None
+    """At this time or later."""
+    until: datetime | None = None
+    """Before this time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.exceptions import ConnectorException, JobAborted
 from procrastinate.jobs import Job
 
-from service import batches, regrading
+from service import batches, regrading, retention
 from service.assembly import limits_of, load_grader
 from service.config import Settings
 from service.content import Limits
@@ -111,6 +111,21 @@ def make_app(workshop: Workshop, connector: PsycopgConnector, stalled_s: float =
             )
         if not done:
             raise JobAborted
+
+    @app.periodic(cron="17 * * * *")
+    @app.task(
+        name=JobKind.RETAIN.value,
+        queue=_CHORES,
+        lock=JobKind.RETAIN.value,
+        queueing_lock=JobKind.RETAIN.value,
+        pass_context=True,
+        retry=TryAgain(),
+    )
+    def retain(context: JobContext, timestamp: int) -> None:
+        days = workshop.settings.retention_days
+        erased = retention.erase_idle(workshop.store, days, stop=context.should_abort)
+        if erased:
+            log.info("candidates erased after their time", extra={"candidates": erased})
 
     @app.periodic(cron=_every(stalled_s))
     @app.task(name="jobs.rescue", queue=_CHORES, queueing_lock="jobs.rescue")

@@ -32,10 +32,11 @@ ALLOWED = {
         *("agreement", "content", "domain", "errors", "exchange", "grader", "grouping"),
         *("store", "usecases"),
     },
+    "retention": {"content", "domain", "exchange", "store"},
     "batches": {"content", "domain", "errors", "exchange", "grader", "store", "usecases"},
     "working": {
-        *("assembly", "batches", "config", "content", "exchange", "grader", "regrading", "store"),
-        "usecases",
+        *("assembly", "batches", "config", "content", "exchange", "grader", "regrading"),
+        *("retention", "store", "usecases"),
     },
     "regrading": {
         *("content", "domain", "errors", "exchange", "grader", "ids", "store", "usecases"),
@@ -47,8 +48,8 @@ ALLOWED = {
     "seeding": {"content", "domain", "errors", "exchange", "interchange", "store"},
     "api": {
         *("agreement", "batches", "config", "content", "domain", "errors", "exchange", "grader"),
-        *("grouping", "importing", "interchange", "regrading", "reviewing", "sessions", "store"),
-        "usecases",
+        *("grouping", "importing", "interchange", "regrading", "retention", "reviewing"),
+        *("sessions", "store", "usecases"),
     },
 }
 """Each room, and the rooms below that it may use. The outermost ones (app, cli) may use all."""

@@ -16,6 +16,7 @@ _FIELDS = (
     "key",
     "session",
     "job",
+    "candidates",
     "method",
     "route",
     "status",

@@ -570,6 +570,16 @@ class BatchListIn(PageIn):
     """Parameters of the list of batches."""
 
 
+class AuditIn(PageIn):
+    """Parameters of the audit log."""
+
+    action: str | None = None
+    subject: str | None = None
+    key: str | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
 class RegradeListIn(PageIn):
     """Parameters of the list of regrades."""
 
@@ -1331,6 +1341,23 @@ class CandidateOut(_Out):
     created_at: datetime
     attempts: list[AttemptOut]
     sessions: list[SessionOut]
+
+
+class AuditEntryOut(TypedDict):
+    """Who did what to what. `key` is null for the command line and for workers."""
+
+    number: int
+    at: datetime
+    key: str | None
+    action: str
+    subject: str
+    details: dict[str, Any]
+
+
+class AuditPage(_Page):
+    """A page of the audit log, newest first."""
+
+    data: list[AuditEntryOut]
 
 
 class Health(_Out):

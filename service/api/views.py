@@ -31,6 +31,7 @@ from service.domain import (
     Waiting,
 )
 from service.exchange import (
+    AuditEntry,
     Batch,
     CandidateRecord,
     Erasure,
@@ -597,6 +598,21 @@ def statistics(version: QuestionVersion, found: QuestionStatistics) -> Data:
             }
             for point in found.points
         ],
+    }
+
+
+# Audit log ---------------------------------------------------------------------------------------
+
+
+def audit_entry(found: AuditEntry) -> Data:
+    """A line of the audit log."""
+    return {
+        "number": found.number,
+        "at": moment(found.at),
+        "key": found.key_id,
+        "action": found.action,
+        "subject": found.subject,
+        "details": dict(found.details),
     }
 
 

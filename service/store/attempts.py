@@ -305,6 +305,35 @@ class Attempts:
             grade_id=ids.show(ids.Kind.GRADE, grade_id), created_at=now, grade=marked.grade
         )
 
+    def idle_candidate(self, since: datetime) -> str | None:
+        """The platform's id of a candidate of whom nothing is as young as `since`, or None."""
+        younger = (
+            select(AttemptRow.id).where(
+                AttemptRow.candidate_id == CandidateRow.id, AttemptRow.created_at >= since
+            ),
+            # Until it closes, and by its own making: an invitation may wait for long.
+            select(SessionRow.id).where(
+                SessionRow.candidate_id == CandidateRow.id,
+                or_(SessionRow.created_at >= since, SessionRow.closes_at >= since),
+            ),
+            select(BatchItemRow.batch_id).where(
+                BatchItemRow.candidate_id == CandidateRow.id, BatchItemRow.answer.is_not(None)
+            ),
+            select(AppealRow.attempt_id)
+            .join(AttemptRow, AttemptRow.id == AppealRow.attempt_id)
+            .where(AttemptRow.candidate_id == CandidateRow.id, AppealRow.created_at >= since),
+        )
+        return self._session.scalar(
+            select(CandidateRow.external_id)
+            .where(
+                CandidateRow.erased_at.is_(None),
+                CandidateRow.created_at < since,
+                *(~found.exists() for found in younger),
+            )
+            .order_by(CandidateRow.id)
+            .limit(1)
+        )
+
     def erase(self, external_id: str) -> Erasure:
         """Erase a candidate.
 

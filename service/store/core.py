@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from service import ids
 from service.domain import ApiKey
 from service.errors import StoreUnavailable
 from service.exchange import Claim, Quota, StoredResponse
-from service.models import AuditRow
 from service.store import idempotency, keys, questions, schema
 from service.store.attempts import Attempts
+from service.store.audit import Audit
 from service.store.batches import Batches
 from service.store.connections import make_engine, translated
 from service.store.jobs import Jobs
@@ -46,12 +46,11 @@ class Transaction:
         self.sessions = Sessions(session)
         self.statistics = Statistics(session)
         self.keys = Keys(session)
+        self.audit = Audit(session)
 
     def record(self, actor: ApiKey | None, action: str, subject: str, **details: Any) -> None:
         """Write a line of the audit log; it stays for ever, so it names nobody."""
-        row = {"action": action, "subject": subject, "details": details}
-        key_id = None if actor is None else ids.uuid_of(ids.Kind.KEY, actor.key_id)
-        self._session.execute(insert(AuditRow), {**row, "key_id": key_id})
+        self.audit.add(actor, action, subject, details)
 
     def save_response(
         self, claim: Claim, response: StoredResponse, *, subject: str | None = None

@@ -59,6 +59,7 @@ CALLS = [
     ("GET", "/v1/questions/x/answer-groups", {Scope.REVIEW}),
     ("POST", "/v1/questions/x/group-reviews", {Scope.REVIEW}),
     ("GET", "/v1/agreement", {Scope.REVIEW}),
+    ("GET", "/v1/audit-log", set()),
     ("GET", "/v1/keys", set()),
     ("POST", "/v1/keys", set()),
     ("DELETE", "/v1/keys/x", set()),

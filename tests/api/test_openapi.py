@@ -68,6 +68,7 @@ def test_the_operations_keep_their_names(document: dict[str, Any]) -> None:
         "importQuestions",
         "listAnswerGroups",
         "listAttempts",
+        "listAuditLog",
         "listBatches",
         "listKeys",
         "listQuestionVersions",

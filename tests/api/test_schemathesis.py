@@ -51,6 +51,7 @@ OPERATIONS = [
     "getRegrade",
     "commitRegrade",
     "cancelRegrade",
+    "listAuditLog",
     "createBatch",
     "listBatches",
     "getBatch",
@@ -105,6 +106,7 @@ RULES_BEYOND_A_SCHEMA = {
     "listSessions",
     "listBatches",
     "listRegrades",
+    "listAuditLog",
 }
 REFUSALS = ["400", "401", "404", "405", "409", "412", "413", "415", "422", "428"]
 NOTHING_TO_GET_WRONG = {"live", "ready"}

@@ -52,6 +52,7 @@ GRADE = Operation[types.Graded]("POST", "/v1/grade")
 IMPORT_QUESTIONS = Operation[types.ImportOut]("POST", "/v1/question-imports", keyed=True)
 LIST_ANSWER_GROUPS = Operation[types.AnswerGroups]("GET", "/v1/questions/{id}/answer-groups")
 LIST_ATTEMPTS = Operation[types.AttemptPage]("GET", "/v1/attempts")
+LIST_AUDIT_LOG = Operation[types.AuditPage]("GET", "/v1/audit-log")
 LIST_BATCHES = Operation[types.BatchPage]("GET", "/v1/batches")
 LIST_KEYS = Operation[types.KeyList]("GET", "/v1/keys")
 LIST_QUESTION_VERSIONS = Operation[types.Versions]("GET", "/v1/questions/{id}/versions")
@@ -435,6 +436,22 @@ class PlatformMethods(Sender):
     ) -> Iterator[types.AttemptOut]:
         """Go through all pages of `list_attempts`; `limit` is how many a page has."""
         return self._all(self.list_attempts, query=query)
+
+    def list_audit_log(self, /, **query: Unpack[types.ListAuditLogQuery]) -> types.AuditPage:
+        """List who did what, newest first.
+
+        Changes of questions and keys, reviews, regrades, batches, exports and erasures. No line
+        names a candidate, and none can be changed.
+
+        Needs the scope `admin`.
+        """
+        return self._do(LIST_AUDIT_LOG, query=query)
+
+    def iter_audit_log(
+        self, /, **query: Unpack[types.ListAuditLogQuery]
+    ) -> Iterator[types.AuditEntryOut]:
+        """Go through all pages of `list_audit_log`; `limit` is how many a page has."""
+        return self._all(self.list_audit_log, query=query)
 
     def list_batches(self, /, **query: Unpack[types.ListBatchesQuery]) -> types.BatchPage:
         """List batches, newest first.
@@ -901,6 +918,16 @@ class AsyncPlatformMethods(AsyncSender):
     ) -> AsyncIterator[types.AttemptOut]:
         """Go through all pages of `list_attempts`; `limit` is how many a page has."""
         return self._all(self.list_attempts, query=query)
+
+    async def list_audit_log(self, /, **query: Unpack[types.ListAuditLogQuery]) -> types.AuditPage:
+        """List who did what, newest first."""
+        return await self._do(LIST_AUDIT_LOG, query=query)
+
+    def iter_audit_log(
+        self, /, **query: Unpack[types.ListAuditLogQuery]
+    ) -> AsyncIterator[types.AuditEntryOut]:
+        """Go through all pages of `list_audit_log`; `limit` is how many a page has."""
+        return self._all(self.list_audit_log, query=query)
 
     async def list_batches(self, /, **query: Unpack[types.ListBatchesQuery]) -> types.BatchPage:
         """List batches, newest first."""

@@ -100,6 +100,25 @@ class AttemptQuestion(TypedDict):
     version: int
 
 
+class AuditEntryOut(TypedDict):
+    """Who did what to what. `key` is null for the command line and for workers."""
+
+    action: str
+    at: str
+    details: dict[str, Any]
+    key: str | None
+    number: int
+    subject: str
+
+
+class AuditPage(TypedDict):
+    """A page of the audit log, newest first."""
+
+    data: list[AuditEntryOut]
+    has_more: bool
+    next_cursor: str | None
+
+
 class AuthorQuestion(TypedDict):
     """A version of a question with its rubric. `content` can be changed and sent back."""
 
@@ -1112,6 +1131,18 @@ class ListAttemptsQuery(TypedDict):
     limit: NotRequired[int]
     question: NotRequired[str]
     candidate: NotRequired[str]
+    since: NotRequired[str | datetime]
+    until: NotRequired[str | datetime]
+
+
+class ListAuditLogQuery(TypedDict):
+    """Query of `list_audit_log`."""
+
+    cursor: NotRequired[str]
+    limit: NotRequired[int]
+    action: NotRequired[str]
+    subject: NotRequired[str]
+    key: NotRequired[str]
     since: NotRequired[str | datetime]
     until: NotRequired[str | datetime]
 

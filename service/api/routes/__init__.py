@@ -3,6 +3,7 @@
 from apiflask import APIBlueprint
 
 from service.api.routes.attempts import attempts
+from service.api.routes.audit import audit
 from service.api.routes.batches import batches
 from service.api.routes.health import health
 from service.api.routes.interchange import files
@@ -14,5 +15,6 @@ from service.api.routes.reviews import reviews
 from service.api.routes.sessions import sessions
 
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
-    *(questions, files, attempts, batches, sessions, reviews, regrades, keys, health, pages),
+    *(questions, files, attempts, batches, sessions, reviews, regrades, keys, audit),
+    *(health, pages),
 )
