@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -88,10 +89,14 @@ def start_loading(
 
 
 def prepare_questions(parts: Parts) -> None:
-    """Embed the published questions before anybody answers them: it takes a second for each."""
+    """Make the published questions ready before anybody answers them.
+
+    It takes a second for each that nobody embedded before, so the processes of a first start share
+    the work: each goes its own way through the list, and finds what others have kept.
+    """
     try:
         page = usecases.list_questions(parts.store, QuestionFilter(), limit=PREPARED_AHEAD)
-        for version in page.items:
+        for version in random.sample(page.items, len(page.items)):
             usecases.ready_question(
                 parts.store, parts.grader.get(), parts.cache, version.question_id
             )

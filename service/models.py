@@ -227,6 +227,34 @@ class MisconceptionPhrasingRow(Base):
     text: Mapped[str]
 
 
+class QuestionVectorsRow(Base):
+    """A version's texts as the encoder sees them: a start need not embed what another did."""
+
+    __tablename__ = "question_vectors"
+    __table_args__ = (
+        CheckConstraint("dimension > 0", name="dimension_positive"),
+        CheckConstraint(
+            "octet_length(vectors) = 2 * dimension * jsonb_array_length(token_counts)",
+            name="complete",
+        ),
+        CheckConstraint("token_dimension > 0", name="token_dimension_positive"),
+        CheckConstraint("octet_length(tokens) % token_dimension = 0", name="tokens_complete"),
+    )
+
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("question_versions.id"), primary_key=True)
+    encoder_revision: Mapped[str] = mapped_column(primary_key=True)
+    texts: Mapped[str]
+    """Digest of the texts, in their order: a release may cut or clean them in another way."""
+    dimension: Mapped[int]
+    vectors: Mapped[bytes]
+    """As those of answers."""
+    token_dimension: Mapped[int]
+    tokens: Mapped[bytes]
+    token_counts: Mapped[list[Any]] = mapped_column(JSONB())
+    background: Mapped[str]
+    """Identity of what the tokens were reduced by."""
+
+
 class SourceRow(Base):
     """Where a fact can be checked."""
 

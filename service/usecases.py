@@ -409,12 +409,21 @@ def ready_question(store: Store, grader: Grader, cache: QuestionCache, ref: str)
 def ready_version(
     store: Store, grader: Grader, cache: QuestionCache, version_id: UUID
 ) -> ReadyQuestion:
-    """A version that must exist with its vectors, from the cache if it is there."""
+    """A version that must exist with its vectors, from the cache if it is there.
+
+    Else from the database, or from the encoder, and then kept for whoever needs them next.
+    """
     ready = cache.get(version_id)
     if ready is None:
         with store.snapshot() as tx:
             version = tx.questions.version(version_id)
-        ready = ReadyQuestion(version=version, prepared=grader.prepare(version.content))
+            before = tx.question_vectors.get(version_id, grader.encoder_revision)
+        kept = grader.keep(version.content, before)
+        if kept is not None and kept is not before:
+            with store.transaction() as tx:
+                tx.question_vectors.put(version_id, grader.encoder_revision, kept)
+        prepared = grader.prepare(version.content, kept=kept)
+        ready = ReadyQuestion(version=version, prepared=prepared)
         cache.put(version_id, ready)
     return ready
 

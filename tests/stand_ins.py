@@ -87,7 +87,12 @@ class StandInGrader:
     def __init__(self) -> None:
         self.prepared = 0
 
-    def prepare(self, question: Question, alternatives: object = None) -> Question:
+    def keep(self, question: Question, kept: object = None) -> None:
+        """Nothing is worth keeping."""
+
+    def prepare(
+        self, question: Question, alternatives: object = None, kept: object = None
+    ) -> Question:
         self.prepared += 1
         return question
 

@@ -7,7 +7,7 @@ Nothing here knows Flask, SQLAlchemy or sentence-transformers.
 """
 
 from service.grader.calibration import Calibration, load_calibration
-from service.grader.core import Encoder, Grader, Kept, Marked
+from service.grader.core import Encoder, Grader, Kept, KeptQuestion, Marked
 from service.grader.language import detect
 from service.grader.lint import lint_question
 from service.grader.references import question_from_references
@@ -18,6 +18,7 @@ __all__ = [
     "Encoder",
     "Grader",
     "Kept",
+    "KeptQuestion",
     "Marked",
     "PreparedQuestion",
     "detect",

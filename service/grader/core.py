@@ -6,6 +6,7 @@ encoder and the calibration and hands the one to the other.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import time
 from collections.abc import Sequence, Set
@@ -112,6 +113,15 @@ class Kept:
     encoder_revision: str
 
 
+@dataclass(frozen=True)
+class KeptQuestion:
+    """What was kept of a question when it was embedded before."""
+
+    said: Embedded
+    texts: str
+    """Digest of the texts that were embedded, in their order."""
+
+
 class Grader:
     """An encoder, a calibration and a verifier that belong together. Safe between threads."""
 
@@ -135,11 +145,36 @@ class Grader:
         """Identity of the calibration that marks this question."""
         return self._calibration.of(slug).identity
 
+    def keep(self, question: Question, kept: KeptQuestion | None = None) -> KeptQuestion | None:
+        """What is worth keeping of a question, to prepare it later without the encoder.
+
+        `kept` itself, if it still is what this grader would make of the question. None with a
+        verifier, which reads more than is kept.
+        """
+        if self._verifier is not None:
+            return None
+        texts = question_texts(question)
+        digest = hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+        if (
+            kept is not None
+            and kept.texts == digest
+            and kept.said.background == self._calibration.background.identity
+        ):
+            return kept
+        said, _ = self._embed(texts)
+        return KeptQuestion(said=said, texts=digest)
+
     def prepare(
-        self, question: Question, alternatives: Sequence[Sequence[str]] | None = None
+        self,
+        question: Question,
+        alternatives: Sequence[Sequence[str]] | None = None,
+        kept: KeptQuestion | None = None,
     ) -> PreparedQuestion:
-        """Embed a question once, to mark any number of answers to it."""
-        said, states = self._embed(question_texts(question))
+        """Make a question ready, to mark any number of answers to it.
+
+        `kept` is what `keep` gave for it; without, it is embedded.
+        """
+        said, states = self._embed(question_texts(question)) if kept is None else (kept.said, [])
         return prepare(question, said, self._calibration.background, alternatives, states)
 
     def grade(

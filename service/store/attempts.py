@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import numpy as np
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -46,7 +45,6 @@ from service.domain import (
 from service.errors import NotFound
 from service.exchange import AttemptFilter, Erasure
 from service.grader import Kept
-from service.grader.signals import Embedded
 from service.models import (
     AnswerVectorsRow,
     AppealRow,
@@ -66,6 +64,7 @@ from service.models import (
 from service.store import cursors
 from service.store.questions import named
 from service.store.reviews import appeal_of, reviews_of
+from service.store.vectors import packed, unpacked
 
 if TYPE_CHECKING:
     from service.grader import Marked
@@ -487,29 +486,14 @@ def _spans(evidence: Sequence[Evidence]) -> list[tuple[int, int]]:
 def _vector_values(marked: Marked) -> dict[str, Any]:
     return {
         "encoder_revision": marked.grade.provenance.encoder_revision,
-        "dimension": marked.said.vectors.shape[1],
-        # Whatever the machine, the bytes in the database have one order.
-        "vectors": marked.said.vectors.astype("<f2").tobytes(),
         "spans": [list(span) for span in marked.spans],
-        "token_dimension": marked.said.token_dimension,
-        "tokens": b"".join(tokens.tobytes() for tokens in marked.said.tokens),
-        "token_counts": [len(tokens) for tokens in marked.said.tokens],
-        "background": marked.said.background,
+        **packed(marked.said),
     }
 
 
 def _kept(row: AnswerVectorsRow) -> Kept:
-    units = len(row.spans)
-    tokens = np.frombuffer(row.tokens, dtype=np.int8).reshape(-1, row.token_dimension)
-    ends = np.cumsum(row.token_counts, dtype=int)[:-1]
-    vectors = np.frombuffer(row.vectors, dtype="<f2").reshape(units, row.dimension)
     return Kept(
-        said=Embedded(
-            vectors=vectors.astype(np.float32),
-            tokens=tuple(np.split(tokens, ends)) if units else (),
-            token_dimension=row.token_dimension,
-            background=row.background or "",
-        ),
+        said=unpacked(row, row.background or ""),
         spans=tuple((start, end) for start, end in row.spans),
         encoder_revision=row.encoder_revision,
     )

@@ -26,6 +26,7 @@ from service.store.regrades import Regrades
 from service.store.reviews import Reviews
 from service.store.sessions import Sessions
 from service.store.statistics import Statistics
+from service.store.vectors import QuestionVectors
 
 # Names the lock of seeding among the advisory locks of the database.
 _SEEDING = 7_664_625_002
@@ -38,6 +39,7 @@ class Transaction:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.questions = Questions(session)
+        self.question_vectors = QuestionVectors(session)
         self.attempts = Attempts(session)
         self.batches = Batches(session)
         self.jobs = Jobs(session)

@@ -72,7 +72,12 @@ class Leaky:
     def __init__(self, stand_in: Any) -> None:
         self._stand_in = stand_in
 
-    def prepare(self, question: Question, alternatives: object = None) -> Question:
+    def keep(self, question: Question, kept: object = None) -> None:
+        """Nothing is worth keeping."""
+
+    def prepare(
+        self, question: Question, alternatives: object = None, kept: object = None
+    ) -> Question:
         return question
 
     def grade(self, prepared: Question, answer: Any, *, version_id: str | None = None) -> Any:
