@@ -136,9 +136,10 @@ def _writing(path: Path, source: Path) -> Iterator[IO[bytes]]:
 @click.option(
     "--format",
     "shape",
-    type=click.Choice(["jsonl", "csv"]),
+    type=click.Choice(["jsonl", "csv", "parquet"]),
     default="jsonl",
-    help="jsonl: everything (default). csv: a row of results for each attempt, without its text.",
+    help="jsonl: everything (default). csv, parquet: a row of results for each attempt, without "
+    "its text.",
 )
 @click.option("--output", "target", type=click.Path(path_type=Path), default=Path("-"))
 @as_json
@@ -151,7 +152,9 @@ def export(questions: bool, shape: str, target: Path, as_json: bool) -> None:
     from service.cli.grading import shown_attempt, shown_version
     from service.usecases import export_attempts, export_questions
 
-    if questions and shape == "csv":
+    if shape == "parquet" and str(target) == "-":
+        raise InvalidInput("Parquet is for programs: name a file with --output")
+    if questions and shape != "jsonl":
         raise InvalidInput(
             "versions have no table; pointmark question export --format csv writes what is current"
         )
@@ -159,6 +162,10 @@ def export(questions: bool, shape: str, target: Path, as_json: bool) -> None:
     with opened_store() as store, _writing(target, Path("-")) as outgoing:
         if shape == "csv":
             count = _write_table(export_attempts(store), outgoing)
+        elif shape == "parquet":
+            from service.cli.parquet import write
+
+            count = write(export_attempts(store), outgoing)
         else:
             shown = (
                 map(shown_version, export_questions(store))

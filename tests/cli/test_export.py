@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import Result
 
 from service import reviewing, usecases
@@ -95,3 +96,52 @@ def test_results_are_exported_as_a_table(run: Run, store: Store, tmp_path: Path)
     assert rows[0]["points"] == "no-saturation=covered cheap=covered"
     assert "saturate," not in target.read_text(encoding="utf-8")
     assert run("export", "--questions", "--format", "csv").exit_code == 1
+
+
+def test_results_are_exported_with_types_a_group_of_rows_at_a_time(
+    run: Run, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyarrow.parquet import ParquetFile
+
+    from service.cli import parquet
+
+    monkeypatch.setattr(parquet, "ROWS", 2)
+    usecases.create_question(store, a_question(), actor=None)
+    usecases.publish(store, "why-relu", if_match="*", actor=None)
+    stand_in: Any = StandInGrader()
+    made = [
+        submit_attempt(
+            store,
+            stand_in,
+            QuestionCache(),
+            "why-relu",
+            candidate=f"=c{number}",
+            answer=Answer(text="It does not saturate."),
+            metadata={},
+            key_id=None,
+        )
+        for number in range(5)
+    ]
+    target = tmp_path / "results.parquet"
+
+    assert run("export", "--format", "parquet", "--output", str(target)).exit_code == 0
+
+    file = ParquetFile(target)
+    rows = file.read().to_pylist()
+    assert file.num_row_groups == 3
+    assert [row["candidate"] for row in rows] == [f"=c{number}" for number in range(4, -1, -1)]
+    assert rows[0]["created_at"] == made[-1].created_at
+    assert rows[0]["points"][0] == {"key": "no-saturation", "verdict": "covered", "credit": 1.0}
+    assert (rows[0]["score"], rows[0]["needs_review"], rows[0]["session"]) == (66.7, False, None)
+    refused = run("export", "--format", "parquet")
+    assert (refused.exit_code, "--output" in refused.output) == (1, True)
+
+
+def test_an_empty_table_has_its_columns(run: Run, tmp_path: Path) -> None:
+    from pyarrow.parquet import read_schema
+
+    target = tmp_path / "results.parquet"
+
+    assert run("export", "--format", "parquet", "--output", str(target)).exit_code == 0
+
+    assert "points" in read_schema(target).names
