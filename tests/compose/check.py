@@ -61,6 +61,18 @@ def again(caller: Caller, file: str) -> None:
     assert found["grade"]["score"] == attempt["grade"]["score"]
 
 
+def batch(caller: Caller) -> None:
+    """The worker grades what is handed in."""
+    item = {"question": SLUG, "candidate": "compose", "answer": ANSWER}
+    status, headers, made = caller.call("/v1/batches", {"items": [item] * 3})
+    assert status == 202, (status, made)
+    deadline = time.monotonic() + 120
+    while made["ended_at"] is None and time.monotonic() < deadline:
+        time.sleep(0.25)
+        made = caller.call(headers["Location"])[2]
+    assert (made["status"], made["done"], made["failed"]) == ("finished", 3, 0), made
+
+
 def refused(caller: Caller) -> None:
     """Without its database the service says so, and lives."""
     status, headers, problem = caller.call("/v1/questions")
@@ -83,5 +95,11 @@ def wait_ready(caller: Caller) -> None:
 
 
 if __name__ == "__main__":
-    actions = {"submit": submit, "again": again, "refused": refused, "await": wait_ready}
+    actions = {
+        "submit": submit,
+        "again": again,
+        "batch": batch,
+        "refused": refused,
+        "await": wait_ready,
+    }
     actions[sys.argv[3]](Caller(sys.argv[1], sys.argv[2]), *sys.argv[4:])
