@@ -16,6 +16,9 @@ ALLOWED = {
     "config": {"errors"},
     "exchange": {"domain", "errors"},
     "agreement": {"domain", "exchange"},
+    "events": {"domain", "exchange"},
+    "signatures": set(),
+    "outgoing": {"exchange"},
     "grouping": {"domain"},
     "grader": {"domain", "errors"},
     "content": {"domain", "errors", "exchange", "grader"},
@@ -26,17 +29,25 @@ ALLOWED = {
     "assembly": {"config", "content", "encoder", "grader", "verifier"},
     "localdb": {"errors"},
     "store": {"domain", "errors", "exchange", "grader", "grouping", "ids", "models"},
-    "usecases": {"content", "domain", "errors", "exchange", "grader", "store"},
+    "usecases": {"content", "domain", "errors", "events", "exchange", "grader", "store"},
     "reviewing": {
-        *("agreement", "content", "domain", "errors", "exchange", "grader", "grouping"),
-        *("store", "usecases"),
+        *("agreement", "content", "domain", "errors", "events", "exchange", "grader"),
+        *("grouping", "store", "usecases"),
     },
-    "batches": {"content", "domain", "errors", "exchange", "grader", "store", "usecases"},
+    "batches": {
+        *("content", "domain", "errors", "events", "exchange", "grader", "store", "usecases"),
+    },
+    "webhooks": {
+        *("content", "domain", "errors", "exchange", "signatures", "store", "usecases"),
+    },
     "working": {
-        *("assembly", "batches", "config", "content", "exchange", "grader", "store", "usecases"),
+        *("assembly", "batches", "config", "content", "exchange", "grader", "outgoing"),
+        *("sessions", "store", "usecases", "webhooks"),
     },
     "regrading": {"domain", "grader", "store", "usecases"},
-    "sessions": {"content", "domain", "errors", "exchange", "grader", "store", "usecases"},
+    "sessions": {
+        *("content", "domain", "errors", "events", "exchange", "grader", "store", "usecases"),
+    },
     "seeding": {"content", "domain", "errors", "exchange", "store"},
     "api": {
         *(
@@ -50,7 +61,7 @@ ALLOWED = {
             "grader",
             "grouping",
         ),
-        *("reviewing", "sessions", "store", "usecases"),
+        *("reviewing", "sessions", "store", "usecases", "webhooks"),
     },
 }
 """Each room, and the rooms below that it may use. The outermost ones (app, cli) may use all."""
@@ -67,6 +78,7 @@ LIBRARIES = {
     "click": {"cli"},
     "gunicorn": {"gunicorn_conf"},
     "jwt": {"sessions"},
+    "httpcore2": {"outgoing"},
     "evaluation": {"cli"},
     "bench": {"cli"},
 }

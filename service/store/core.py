@@ -25,6 +25,7 @@ from service.store.questions import Questions
 from service.store.reviews import Reviews
 from service.store.sessions import Sessions
 from service.store.statistics import Statistics
+from service.store.webhooks import Webhooks
 
 # Names the lock of seeding among the advisory locks of the database.
 _SEEDING = 7_664_625_002
@@ -44,6 +45,7 @@ class Transaction:
         self.sessions = Sessions(session)
         self.statistics = Statistics(session)
         self.keys = Keys(session)
+        self.webhooks = Webhooks(session)
 
     def record(self, actor: ApiKey | None, action: str, subject: str, **details: Any) -> None:
         """Write a line of the audit log; it stays for ever, so it names nobody."""
