@@ -52,6 +52,8 @@ OVERLAP = timedelta(hours=24)
 """How long the secret before is good after a rotation."""
 KEPT = timedelta(days=30)
 """How long the log of deliveries is kept."""
+_AT_ONCE = 1000
+"""Messages that one transaction deletes."""
 _LONGEST_URL = 2_000
 _LONGEST_DESCRIPTION = 500
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -133,9 +135,18 @@ def change(
 def remove(store: Store, endpoint_id: str, *, actor: ApiKey | None) -> None:
     """Delete an endpoint with all its messages.
 
+    Its messages go first, some at a time: whoever has something to tell must not wait for a long
+    deletion.
+
     Raises:
         NotFound: no such endpoint.
     """
+    with store.transaction() as tx:
+        tx.webhooks.close(endpoint_id)
+    left = True
+    while left:
+        with store.transaction() as tx:
+            left = tx.webhooks.forget(endpoint_id, _AT_ONCE)
     with store.transaction() as tx:
         tx.webhooks.remove(endpoint_id)
         tx.record(actor, "webhook.delete", endpoint_id)
@@ -178,7 +189,7 @@ def ping(
     """
     with store.transaction() as tx:
         _check_enabled(tx.webhooks.get(endpoint_id))
-        event = Event(kind=EventKind.PING, data={"endpoint": endpoint_id})
+        event = Event(kind=EventKind.PING, data={"webhook": endpoint_id})
         made = tx.webhooks.send(event, endpoint_id)
         tx.record(actor, "webhook.ping", endpoint_id, delivery=made.delivery_id)
         close_with(finish, tx, made)
@@ -344,7 +355,9 @@ def _asked(retry_after: str | None, at: datetime) -> timedelta:
     return max(date.replace(tzinfo=date.tzinfo or UTC) - at, timedelta())
 
 
-def forget(store: Store) -> None:
-    """Drop what is older than the log is kept for."""
-    with store.transaction() as tx:
-        tx.webhooks.forget(datetime.now(UTC) - KEPT)
+def forget_old(store: Store) -> None:
+    """Drop messages that are older than the log is kept for."""
+    before, left = datetime.now(UTC) - KEPT, True
+    while left:
+        with store.transaction() as tx:
+            left = tx.webhooks.forget_old(before, _AT_ONCE)

@@ -128,10 +128,10 @@ def make_app(workshop: Workshop, connector: PsycopgConnector, stalled_s: float =
         sessions.tell_expiries(workshop.store)
 
     @app.periodic(cron="17 3 * * *")
-    @app.task(name="webhooks.forget", queue=_CHORES, queueing_lock="webhooks.forget")
-    def forget_webhooks(timestamp: int) -> None:
+    @app.task(name="webhooks.forget_old", queue=_CHORES, queueing_lock="webhooks.forget_old")
+    def forget_old_webhooks(timestamp: int) -> None:
         """Drop old lines of the log of deliveries."""
-        webhooks.forget(workshop.store)
+        webhooks.forget_old(workshop.store)
 
     @app.periodic(cron=_every(stalled_s))
     @app.task(name="jobs.rescue", queue=_CHORES, queueing_lock="jobs.rescue")

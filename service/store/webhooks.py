@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service import ids
@@ -108,8 +108,18 @@ class Webhooks:
         self._session.flush()
         return _endpoint(row)
 
+    def close(self, endpoint_id: str) -> None:
+        """Have an endpoint that is to be deleted get nothing more.
+
+        Raises:
+            NotFound: no such endpoint.
+        """
+        row = self._row(endpoint_id, lock=True)
+        if row.disabled_at is None:
+            row.disabled_at, row.disabled_why = datetime.now(UTC), "is being deleted"
+
     def remove(self, endpoint_id: str) -> None:
-        """Delete an endpoint, its messages and their log.
+        """Delete an endpoint, with what is left of its messages.
 
         Raises:
             NotFound: no such endpoint.
@@ -327,14 +337,30 @@ class Webhooks:
                 working.values(disabled_at=func.now(), disabled_why=outcome.disable)
             )
 
-    def forget(self, before: datetime) -> None:
-        """Delete messages that are older, with their log; those that wait stay."""
-        self._session.execute(
-            delete(WebhookDeliveryRow).where(
+    def forget(self, endpoint_id: str, most: int) -> bool:
+        """Delete messages to an endpoint, with their log; whether any were left."""
+        uuid = ids.uuid_of(ids.Kind.ENDPOINT, endpoint_id)
+        return self._forget(WebhookDeliveryRow.endpoint_id == uuid, most)
+
+    def forget_old(self, before: datetime, most: int) -> bool:
+        """Delete messages that are older, those that wait excepted; whether any were left."""
+        return self._forget(
+            and_(
                 WebhookDeliveryRow.created_at < before,
                 WebhookDeliveryRow.state != DeliveryState.PENDING,
-            )
+            ),
+            most,
         )
+
+    def _forget(self, which: ColumnElement[bool], most: int) -> bool:
+        some = select(WebhookDeliveryRow.id).where(which).limit(most).scalar_subquery()
+        gone = self._session.execute(
+            delete(WebhookDeliveryRow)
+            .where(WebhookDeliveryRow.id.in_(some))
+            .returning(WebhookDeliveryRow.id)
+            .execution_options(synchronize_session=False)
+        )
+        return len(gone.all()) == most
 
     def _due(self, delivery_id: str, number: int) -> WebhookDeliveryRow | None:
         """The message, locked, if the try of this number is the next one of it."""

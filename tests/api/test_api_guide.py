@@ -71,6 +71,8 @@ def run(command: str, caller: Any, known: dict[str, str]) -> TestResponse:
         known["ATTEMPT"] = response.json["id"]
     if made.startswith("/v1/batches/"):
         known["BATCH"] = response.json["id"]
+    if made.startswith("/v1/webhooks/"):
+        known["WEBHOOK"] = response.json["id"]
     if made.startswith("/v1/sessions/"):
         known["SESSION"] = response.json["id"]
         known["SESSION_TOKEN"] = response.json["access"]["token"]

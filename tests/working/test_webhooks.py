@@ -20,9 +20,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from procrastinate import PsycopgConnector
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from service import batches, reviewing, sessions, usecases, webhooks
+from service.config import Settings
 from service.content import Limits
 from service.domain import Answer, Attempt, Feedback, Scope
 from service.errors import Conflict, InvalidInput, NotFound
@@ -43,6 +45,7 @@ from service.outgoing import Sender, is_public
 from service.store import Store
 from service.usecases import QuestionCache
 from service.webhooks import SCHEDULE, outcome_of
+from service.working import Workshop, make_app
 from tests.stand_ins import StandInGrader, a_question
 from tests.working.test_worker import Workers, until
 
@@ -810,9 +813,13 @@ def test_the_whole_of_the_url_is_asked_for(receiver: Receiver) -> None:
 # The log -----------------------------------------------------------------------------------------
 
 
-def test_deleting_an_endpoint_ends_its_messages(hooks: Hooks, receiver: Receiver) -> None:
+def test_deleting_an_endpoint_ends_its_messages(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "_AT_ONCE", 2)
     endpoint, _ = hooks.endpoint(receiver.url)
-    hooks.attempt()
+    for _ in range(5):
+        hooks.ping(endpoint)
 
     webhooks.remove(hooks.store, endpoint.endpoint_id, actor=None)
     hooks.work()
@@ -822,7 +829,10 @@ def test_deleting_an_endpoint_ends_its_messages(hooks: Hooks, receiver: Receiver
         hooks.deliveries(endpoint)
 
 
-def test_the_log_is_kept_for_a_month(hooks: Hooks, receiver: Receiver) -> None:
+def test_the_log_is_kept_for_a_month(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "_AT_ONCE", 1)
     endpoint, _ = hooks.endpoint(receiver.url)
     hooks.attempt()
     hooks.work()
@@ -834,7 +844,7 @@ def test_the_log_is_kept_for_a_month(hooks: Hooks, receiver: Receiver) -> None:
     hooks.ping(endpoint)
     hooks.work(lambda *_: Reply(status=500))
 
-    webhooks.forget(hooks.store)
+    webhooks.forget_old(hooks.store)
 
     # The old one that was delivered is gone; the old one that waits is not.
     assert [each.event for each in hooks.deliveries(endpoint)] == ["ping", "attempt.graded"]
@@ -857,6 +867,31 @@ def test_deliveries_are_listed_newest_first_of_their_endpoint(
     assert hooks.deliveries(endpoint, event=EventKind.BATCH_FINISHED) == ()
     with pytest.raises(NotFound, match="to this endpoint"):
         webhooks.replay(hooks.store, other.endpoint_id, made[0], actor=None)
+
+
+def test_workers_do_what_nobody_asks_for(hooks: Hooks, receiver: Receiver) -> None:
+    endpoint, _ = hooks.endpoint(receiver.url)
+    hooks.ping(endpoint)
+    hooks.work()
+    late = a_session(hooks)
+    with psycopg.connect(hooks.url) as connection:
+        connection.execute(
+            "UPDATE sessions SET opens_at = now() - interval '2 h', "
+            "closes_at = now() - interval '1 h'"
+        )
+        connection.execute("UPDATE webhook_deliveries SET created_at = '2020-01-01Z'")
+    workshop = Workshop(
+        settings=Settings(), store=hooks.store, limits=Limits(), sender=hooks.sender
+    )
+    app = make_app(workshop, PsycopgConnector())
+
+    periodic = {each.task.name: each for each in app.periodic_registry.periodic_tasks.values()}
+    for name in ("sessions.tell_expiries", "webhooks.forget_old"):
+        periodic[name].task(timestamp=0)
+
+    assert periodic["sessions.tell_expiries"].cron == "* * * * *"
+    (told,) = hooks.deliveries(endpoint)
+    assert (told.event, json.loads(told.body)["data"]["session"]) == ("session.expired", late)
 
 
 # With a real worker ------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from service.api.routes.pages import pages
 from service.api.routes.questions import questions
 from service.api.routes.reviews import reviews
 from service.api.routes.sessions import sessions
+from service.api.routes.webhooks import webhooks
 
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
-    *(questions, attempts, batches, sessions, reviews, keys, health, pages),
+    *(questions, attempts, batches, sessions, reviews, webhooks, keys, health, pages),
 )
