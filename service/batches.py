@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from service import events
 from service.content import Limits, check_candidate, check_metadata, check_text, refuse
 from service.domain import ApiKey, Attempt, Page
 from service.errors import (
@@ -140,6 +141,7 @@ def cancel(store: Store, batch_id: str, *, actor: ApiKey | None) -> Batch:
         stopped = tx.batches.stop(batch_id, cancelled=True, why=why)
         if stopped is not None:
             tx.record(actor, "batch.cancel", batch_id)
+            tx.webhooks.emit(events.batch_finished(stopped))
             return stopped
         found = tx.batches.get(batch_id)
     if found.status != "cancelled":
@@ -202,7 +204,9 @@ def grade_items(
         except _Settled:
             continue
     with store.transaction() as tx:
-        tx.batches.end(batch_id)
+        ended = tx.batches.end(batch_id)
+        if ended is not None:
+            tx.webhooks.emit(events.batch_finished(ended))
     return True
 
 
@@ -255,4 +259,6 @@ def give_up(store: Store, batch_id: str, detail: str) -> None:
     """
     why = ItemError(code="internal_error", detail=detail)
     with store.transaction() as tx:
-        tx.batches.stop(batch_id, cancelled=False, why=why)
+        stopped = tx.batches.stop(batch_id, cancelled=False, why=why)
+        if stopped is not None:
+            tx.webhooks.emit(events.batch_finished(stopped))

@@ -36,6 +36,12 @@ def _share(raw: str) -> float:
     return value
 
 
+def _switch(raw: str) -> bool:
+    if raw.strip() not in {"0", "1"}:
+        raise ValueError("must be 0 or 1")
+    return raw.strip() == "1"
+
+
 def _port(raw: str) -> int:
     value = int(raw)
     if not 1 <= value <= 65535:
@@ -104,6 +110,8 @@ class Settings:
     """Candidates of whom nothing is younger are erased by a worker; 0: they are kept."""
     review_sample: float = 0.02
     """Share of attempts that go to the review queue by chance, beside the doubtful ones."""
+    webhook_private_addresses: bool = False
+    """Whether webhooks may go to addresses of private networks, and over plain HTTP."""
     log_level: str = "INFO"
 
 
@@ -175,6 +183,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "idempotency_hours": _positive,
     "retention_days": _not_negative,
     "review_sample": _share,
+    "webhook_private_addresses": _switch,
     "log_level": _level,
 }
 

@@ -118,6 +118,7 @@ class JobKind(StrEnum):
     GRADE_BATCH = "batch.grade"
     REGRADE = "question.regrade"
     RETAIN = "candidates.retain"
+    DELIVER_WEBHOOK = "webhook.deliver"
 
 
 class WorkStatus(StrEnum):
@@ -184,6 +185,153 @@ class Batch:
     def over(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.ended_at is not None
+
+
+class EventKind(StrEnum):
+    """What webhooks tell of."""
+
+    ATTEMPT_GRADED = "attempt.graded"
+    ATTEMPT_REVIEWED = "attempt.reviewed"
+    SESSION_STARTED = "session.started"
+    SESSION_FINISHED = "session.finished"
+    SESSION_EXPIRED = "session.expired"
+    BATCH_FINISHED = "batch.finished"
+    REGRADE_FINISHED = "regrade.finished"
+    PING = "ping"
+    """Sent when asked for, whatever an endpoint's filter says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened."""
+
+    kind: EventKind
+    data: Mapping[str, Any]
+    """JSON; see `service.events`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointPlan:
+    """What an admin says of an endpoint."""
+
+    url: str
+    description: str
+    events: tuple[EventKind, ...] | None
+    """None: all there are, later ones too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where webhooks are sent, without its secret."""
+
+    endpoint_id: str
+    """``hook_…``"""
+    url: str
+    description: str
+    events: tuple[EventKind, ...] | None
+    created_at: datetime
+    previous_until: datetime | None
+    """Until when messages are signed with the secret before, too; None: with one only."""
+    failing_since: datetime | None
+    """The first failure since something was delivered; None: the last try went well."""
+    disabled_at: datetime | None
+    """None: it gets messages."""
+    disabled_why: str | None
+    """None unless disabled."""
+
+
+class DeliveryState(StrEnum):
+    """Where a message to an endpoint stands."""
+
+    PENDING = "pending"
+    """To be sent, or sent again."""
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    """Given up; it can be replayed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryTry:
+    """One try to deliver a message."""
+
+    number: int
+    """From 1."""
+    at: datetime
+    status: int | None
+    """Of the response; None: there was none."""
+    ms: int
+    """How long it took."""
+    error: str | None
+    """Why it counts as failed; None: it does not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A message to an endpoint, and what became of it."""
+
+    delivery_id: str
+    """``msg_…``, the `webhook-id` of every try."""
+    endpoint_id: str
+    event: EventKind
+    body: str
+    """What is sent, to the byte."""
+    state: DeliveryState
+    created_at: datetime
+    next_at: datetime | None
+    """When it is tried next; None unless pending."""
+    delivered_at: datetime | None
+    tries: tuple[DeliveryTry, ...]
+    """Oldest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryFilter:
+    """Which deliveries a listing shows; None asks for nothing."""
+
+    state: DeliveryState | None = None
+    event: EventKind | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """What a worker needs for a try."""
+
+    delivery_id: str
+    endpoint_id: str
+    url: str
+    body: bytes
+    secrets: tuple[bytes, ...]
+    """The newest first."""
+    failures: int
+    """Tries that failed since it was made, or replayed."""
+    failing_since: datetime | None
+    """As of the endpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What an endpoint answered."""
+
+    status: int | None = None
+    """None: nothing."""
+    retry_after: str | None = None
+    """The header, as it came."""
+    error: str | None = None
+    """Why there is no status."""
+    ms: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What follows from a try."""
+
+    state: DeliveryState
+    error: str | None = None
+    """None: delivered."""
+    next_at: datetime | None = None
+    """None unless it is tried again."""
+    disable: str | None = None
+    """Why the endpoint gets nothing more; None: it stays as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -679,6 +679,99 @@ class RegradeRow(Base):
     version: Mapped[VersionRow] = relationship(lazy="raise")
 
 
+# Webhooks ----------------------------------------------------------------------------------------
+
+
+class WebhookEndpointRow(Base):
+    """Where webhooks are sent."""
+
+    __tablename__ = "webhook_endpoints"
+    __table_args__ = (
+        CheckConstraint(
+            "octet_length(secret) BETWEEN 24 AND 64 "
+            "AND octet_length(previous_secret) BETWEEN 24 AND 64",
+            name="secret_length",
+        ),
+        CheckConstraint(
+            "(previous_secret IS NULL) = (previous_until IS NULL)", name="previous_whole"
+        ),
+        CheckConstraint("(disabled_at IS NULL) = (disabled_why IS NULL)", name="disabled_whole"),
+        CheckConstraint("cardinality(events) > 0", name="events_some"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    description: Mapped[str]
+    events: Mapped[list[str] | None]
+    """NULL: all there are."""
+    secret: Mapped[bytes]
+    """In the clear: messages are signed with it."""
+    previous_secret: Mapped[bytes | None]
+    """NULL unless it was rotated."""
+    previous_until: Mapped[datetime | None]
+    """NULL unless it was rotated."""
+    created_at: Mapped[datetime]
+    failing_since: Mapped[datetime | None]
+    """NULL while the last try went well."""
+    disabled_at: Mapped[datetime | None]
+    """NULL while it gets messages."""
+    disabled_why: Mapped[str | None]
+    """NULL while it gets messages."""
+    key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The API key that made it. NULL: the command line."""
+
+
+class WebhookDeliveryRow(Base):
+    """A message to an endpoint."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        Index(None, "endpoint_id", "id"),
+        _one_of("state", "pending", "delivered", "failed"),
+        CheckConstraint("octet_length(body) < 20000", name="body_thin"),
+        CheckConstraint("(state = 'pending') = (next_at IS NOT NULL)", name="pending_whole"),
+        CheckConstraint(
+            "(state = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_whole"
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    endpoint_id: Mapped[UUID] = mapped_column(
+        ForeignKey("webhook_endpoints.id", ondelete="CASCADE")
+    )
+    event: Mapped[str]
+    body: Mapped[str]
+    """Not JSONB, which would not give the same bytes back: they are what is signed."""
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime | None]
+    """NULL unless pending."""
+    delivered_at: Mapped[datetime | None]
+    """NULL unless delivered."""
+    tries: Mapped[int]
+    """All of them."""
+    failures: Mapped[int]
+    """Since it was made or replayed: where it stands in the schedule."""
+
+
+class WebhookTryRow(Base):
+    """One try to deliver a message."""
+
+    __tablename__ = "webhook_tries"
+
+    delivery_id: Mapped[UUID] = mapped_column(
+        ForeignKey("webhook_deliveries.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    """From 1."""
+    at: Mapped[datetime]
+    status: Mapped[int | None] = mapped_column(SmallInteger())
+    """NULL: no response came."""
+    ms: Mapped[int]
+    error: Mapped[str | None]
+    """NULL: delivered."""
+
+
 # Access ------------------------------------------------------------------------------------------
 
 

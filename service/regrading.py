@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from service import ids
+from service import events, ids
 from service.content import refuse
 from service.domain import Answer, ApiKey, Attempt, Grade, Page, QuestionVersion
 from service.errors import Conflict, FieldFault, NotFound, NotPublished
@@ -358,7 +358,7 @@ def cancel(store: Store, regrade_id: str, *, actor: ApiKey | None) -> Regrade:
         if asked.over:
             raise Conflict(f"The regrade is {asked.status.value} and cannot be cancelled.")
         tx.record(actor, "regrade.cancel", regrade_id)
-        return tx.regrades.end(asked, cancelled=True)
+        return _ended(tx, asked, cancelled=True)
 
 
 def work(
@@ -409,7 +409,7 @@ def _end(store: Store, asked: Regrade, movements: Movements) -> None:
         locked = tx.regrades.get(asked.regrade_id, lock=True)
         if locked.over:
             return
-        tx.regrades.end(locked, cancelled=False)
+        _ended(tx, locked)
         if asked.commit:
             _record(tx, None, asked.question_id, asked.question_version, movements)
 
@@ -449,4 +449,13 @@ def give_up(store: Store, regrade_id: str, detail: str) -> None:
     with store.transaction() as tx:
         asked = tx.regrades.get(regrade_id, lock=True)
         if not asked.over:
-            tx.regrades.end(asked, cancelled=False, failure=detail)
+            _ended(tx, asked, failure=detail)
+
+
+def _ended(
+    tx: Transaction, asked: Regrade, *, cancelled: bool = False, failure: str | None = None
+) -> Regrade:
+    """End it, and tell those who wait for that."""
+    ended = tx.regrades.end(asked, cancelled=cancelled, failure=failure)
+    tx.webhooks.emit(events.regrade_finished(ended))
+    return ended

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from service import ids
+from service import events, ids
 from service.agreement import QuestionAgreement, agreements
 from service.content import check_judgement, check_text, check_words, refuse
 from service.domain import (
@@ -219,6 +219,7 @@ def _review(
         reviewed=made.score,
         grouped=grouped,
     )
+    tx.webhooks.emit(events.attempt_reviewed(attempt, made))
     return made
 
 

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import jwt
 
-from service import ids
+from service import events, ids
 from service.content import (
     Limits,
     check_answer,
@@ -43,8 +43,8 @@ from service.errors import (
     SessionOver,
     Unauthenticated,
 )
-from service.exchange import Draw, SessionPlan
-from service.usecases import Finish, QuestionCache, close_with, queue_for_review, ready_version
+from service.exchange import Draw, EventKind, SessionPlan
+from service.usecases import Finish, QuestionCache, close_with, follow_up, ready_version
 
 if TYPE_CHECKING:
     from service.grader import Grader
@@ -58,6 +58,8 @@ MOST_QUESTIONS = 100
 _ALGORITHM = "HS256"
 _AUDIENCE = "pointmark-session"
 _DEFAULT_LIMITS = Limits()
+_MOST_EXPIRIES = 1000
+"""Told at once; the rest the next time."""
 
 
 # For the platform --------------------------------------------------------------------------------
@@ -166,10 +168,19 @@ def changed(store: Store, *, after: int, limit: int) -> list[Session]:
 
     Sessions that ran out of time since somebody last asked are counted as changed first.
     """
-    with store.transaction() as tx:
-        tx.sessions.tell_expiries(most=1000)
+    tell_expiries(store)
     with store.snapshot() as tx:
         return tx.sessions.changes(after, limit)
+
+
+def tell_expiries(store: Store) -> None:
+    """Count sessions that ran out of time as changed, and tell of each, once.
+
+    Done by workers every minute, and whenever somebody asks for changes.
+    """
+    with store.transaction() as tx:
+        for expired in tx.sessions.tell_expiries(_MOST_EXPIRIES):
+            tx.webhooks.emit(events.session_changed(EventKind.SESSION_EXPIRED, expired))
 
 
 # Tokens ------------------------------------------------------------------------------------------
@@ -254,7 +265,9 @@ def start(store: Store, session_id: str) -> Session:
             raise SessionNotOpen(f"The session opens at {_shown(session.opens_at)}.")
         if state is SessionState.STARTED:
             return session
-        return tx.sessions.change(session, {"started_at": now})
+        started = tx.sessions.change(session, {"started_at": now})
+        tx.webhooks.emit(events.session_changed(EventKind.SESSION_STARTED, started))
+        return started
 
 
 def finish(store: Store, session_id: str) -> Session:
@@ -274,7 +287,9 @@ def finish(store: Store, session_id: str) -> Session:
         _check_not_over(state)
         if state is SessionState.CREATED:
             raise SessionNotOpen("The session was not started.")
-        return tx.sessions.change(session, {"finished_at": now})
+        finished = tx.sessions.change(session, {"finished_at": now})
+        tx.webhooks.emit(events.session_changed(EventKind.SESSION_FINISHED, finished))
+        return finished
 
 
 def answer(
@@ -323,7 +338,7 @@ def answer(
             key_id=session.key_id,
             session_id=session.session_id,
         )
-        queue_for_review(tx, attempt, sample)
+        follow_up(tx, attempt, sample)
         close_with(finish, tx, (session, attempt))
     return session, attempt
 

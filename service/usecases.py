@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from service import ids
+from service import events, ids
 from service.content import (
     Limits,
     check_answer,
@@ -371,13 +371,15 @@ def submit_attempt(
             marked=marked,
             key_id=key_id,
         )
-        queue_for_review(tx, attempt, sample)
+        follow_up(tx, attempt, sample)
         close_with(finish, tx, attempt)
     return attempt
 
 
-def queue_for_review(tx: Transaction, attempt: Attempt, sample: float) -> None:
-    """Put a new attempt into the review queue if there is a reason to look at it."""
+def follow_up(tx: Transaction, attempt: Attempt, sample: float) -> None:
+    """What a new attempt brings with it: webhooks, and a place in the review queue if there is a
+    reason to look at it."""
+    tx.webhooks.emit(events.attempt_graded(attempt))
     reasons = reasons_to_look(attempt, sample)
     if reasons:
         tx.reviews.enqueue(attempt.attempt_id, reasons, attempt.grades[-1].grade)

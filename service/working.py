@@ -13,7 +13,10 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -21,12 +24,13 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.exceptions import ConnectorException, JobAborted
 from procrastinate.jobs import Job
 
-from service import batches, regrading, retention
+from service import batches, regrading, retention, sessions, webhooks
 from service.assembly import limits_of, load_grader
 from service.config import Settings
 from service.content import Limits
-from service.exchange import JobKind
-from service.store import Store, driver_address
+from service.exchange import JobKind, Outgoing, Reply
+from service.outgoing import Sender
+from service.store import WEBHOOK_QUEUE, Store, driver_address
 from service.usecases import QuestionCache
 
 if TYPE_CHECKING:
@@ -38,6 +42,10 @@ GRACE_S = 10.0
 """What jobs at work have to end in, or to hand back what is left, when the worker is stopped."""
 MOST_TRIES = 8
 _CHORES = "chores"
+_AT_ONCE = {batches.QUEUE: 1, _CHORES: 4, WEBHOOK_QUEUE: 8}
+"""Jobs of each queue. Grading keeps a processor busy; the rest mostly waits for others, and what
+waits for slow endpoints has a queue of its own, so that nothing else waits for them."""
+_JOBS = sum(_AT_ONCE.values())
 _LONGEST_WAIT_S = 15.0
 
 log = logging.getLogger("pointmark.worker")
@@ -50,7 +58,9 @@ class Workshop:
     settings: Settings
     store: Store
     limits: Limits
+    sender: Sender
     cache: QuestionCache = field(default_factory=QuestionCache)
+    random: SystemRandom = field(default_factory=SystemRandom)
     load: Callable[[Settings], Grader] = load_grader
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _grader: Grader | None = None
@@ -61,6 +71,10 @@ class Workshop:
             if self._grader is None:
                 self._grader = self.load(self.settings)
             return self._grader
+
+    def post(self, message: Outgoing, at: datetime) -> Reply:
+        """Send a message, signed with this time."""
+        return self.sender.post(message.url, webhooks.headers_of(message, at), message.body)
 
 
 class TryAgain(BaseRetryStrategy):
@@ -127,6 +141,24 @@ def make_app(workshop: Workshop, connector: PsycopgConnector, stalled_s: float =
         if erased:
             log.info("candidates erased after their time", extra={"candidates": erased})
 
+    @app.task(name=JobKind.DELIVER_WEBHOOK.value, retry=TryAgain())
+    def deliver_webhook(*, delivery: str, number: int) -> None:
+        webhooks.deliver(
+            workshop.store, workshop.post, delivery, number, chance=workshop.random.random
+        )
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="sessions.tell_expiries", queue=_CHORES, queueing_lock="sessions.tell_expiries")
+    def tell_expiries(timestamp: int) -> None:
+        """Tell of sessions that ran out of time, without anybody asking."""
+        sessions.tell_expiries(workshop.store)
+
+    @app.periodic(cron="17 3 * * *")
+    @app.task(name="webhooks.forget_old", queue=_CHORES, queueing_lock="webhooks.forget_old")
+    def forget_old_webhooks(timestamp: int) -> None:
+        """Drop old lines of the log of deliveries."""
+        webhooks.forget_old(workshop.store)
+
     @app.periodic(cron=_every(stalled_s))
     @app.task(name="jobs.rescue", queue=_CHORES, queueing_lock="jobs.rescue")
     async def rescue(timestamp: int) -> None:
@@ -157,7 +189,12 @@ def _every(seconds: float) -> str:
 
 def run(settings: Settings, url: str, *, stalled_s: float = STALLED_S) -> None:
     """Work until SIGTERM or SIGINT; a database that goes away is waited for."""
-    workshop = Workshop(settings=settings, store=Store(url), limits=limits_of(settings))
+    workshop = Workshop(
+        settings=settings,
+        store=Store(url),
+        limits=limits_of(settings),
+        sender=Sender(private=settings.webhook_private_addresses),
+    )
     try:
         asyncio.run(_run(workshop, url, stalled_s))
     finally:
@@ -166,6 +203,8 @@ def run(settings: Settings, url: str, *, stalled_s: float = STALLED_S) -> None:
 
 async def _run(workshop: Workshop, url: str, stalled_s: float) -> None:
     stop = asyncio.Event()
+    # The usual one has few threads on a machine with few processors.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_JOBS))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     wait = 0.5
@@ -188,10 +227,7 @@ async def _run(workshop: Workshop, url: str, stalled_s: float) -> None:
 
 
 async def _work(app: App, stop: asyncio.Event, stalled_s: float) -> None:
-    """Take jobs until told to stop, or until the database is gone.
-
-    Grading keeps a processor busy, so one job of it at a time; the rest mostly waits for others.
-    """
+    """Take jobs until told to stop, or until the database is gone."""
     workers = [
         asyncio.create_task(
             app.run_worker_async(
@@ -204,7 +240,7 @@ async def _work(app: App, stop: asyncio.Event, stalled_s: float) -> None:
                 delete_jobs="successful",
             )
         )
-        for queue, concurrency in ((batches.QUEUE, 1), (_CHORES, 4))
+        for queue, concurrency in _AT_ONCE.items()
     ]
     stopped = asyncio.create_task(stop.wait())
     try:

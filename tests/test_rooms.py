@@ -16,6 +16,9 @@ ALLOWED = {
     "config": {"errors"},
     "exchange": {"domain", "errors"},
     "agreement": {"domain", "exchange"},
+    "events": {"domain", "exchange"},
+    "signatures": set(),
+    "outgoing": {"exchange"},
     "grouping": {"domain"},
     "grader": {"domain", "errors"},
     "content": {"domain", "errors", "exchange", "grader"},
@@ -27,21 +30,29 @@ ALLOWED = {
     "assembly": {"config", "content", "encoder", "grader", "verifier"},
     "localdb": {"errors"},
     "store": {"domain", "errors", "exchange", "grader", "grouping", "ids", "models"},
-    "usecases": {"content", "domain", "errors", "exchange", "grader", "store"},
+    "usecases": {"content", "domain", "errors", "events", "exchange", "grader", "store"},
     "reviewing": {
-        *("agreement", "content", "domain", "errors", "exchange", "grader", "grouping"),
-        *("store", "usecases"),
+        *("agreement", "content", "domain", "errors", "events", "exchange", "grader"),
+        *("grouping", "store", "usecases"),
+    },
+    "batches": {
+        *("content", "domain", "errors", "events", "exchange", "grader", "store", "usecases"),
+    },
+    "webhooks": {
+        *("content", "domain", "errors", "exchange", "signatures", "store", "usecases"),
     },
     "retention": {"content", "domain", "exchange", "store"},
-    "batches": {"content", "domain", "errors", "exchange", "grader", "store", "usecases"},
     "working": {
-        *("assembly", "batches", "config", "content", "exchange", "grader", "regrading"),
-        *("retention", "store", "usecases"),
+        *("assembly", "batches", "config", "content", "exchange", "grader", "outgoing"),
+        *("regrading", "retention", "sessions", "store", "usecases", "webhooks"),
     },
     "regrading": {
-        *("content", "domain", "errors", "exchange", "grader", "ids", "store", "usecases"),
+        *("content", "domain", "errors", "events", "exchange", "grader", "ids", "store"),
+        "usecases",
     },
-    "sessions": {"content", "domain", "errors", "exchange", "grader", "store", "usecases"},
+    "sessions": {
+        *("content", "domain", "errors", "events", "exchange", "grader", "store", "usecases"),
+    },
     "importing": {
         *("content", "domain", "errors", "exchange", "interchange", "store", "usecases"),
     },
@@ -49,7 +60,7 @@ ALLOWED = {
     "api": {
         *("agreement", "batches", "config", "content", "domain", "errors", "exchange", "grader"),
         *("grouping", "importing", "interchange", "regrading", "retention", "reviewing"),
-        *("sessions", "store", "usecases"),
+        *("sessions", "store", "usecases", "webhooks"),
     },
 }
 """Each room, and the rooms below that it may use. The outermost ones (app, cli) may use all."""
@@ -69,6 +80,7 @@ LIBRARIES = {
     "gunicorn": {"gunicorn_conf"},
     "jwt": {"sessions"},
     "opentelemetry": {"api"},
+    "httpcore2": {"outgoing"},
     "evaluation": {"cli"},
     "bench": {"cli"},
 }

@@ -136,7 +136,10 @@ def _problem_shapes() -> dict[str, Any]:
 
 
 def _set_limits(shapes: dict[str, Any], settings: Settings) -> None:
-    """Say the limits that are set here, not the defaults."""
+    """Say the limits that are set here, not the defaults.
+
+    An answer of a batch has none: one that is too long becomes an error of its item.
+    """
     for name in ("AttemptIn", "GradeIn", "SessionAnswerIn"):
         shapes[name]["properties"]["answer"]["maxLength"] = settings.max_answer_chars
     shapes["QuestionIn"]["properties"]["points"]["maxItems"] = settings.max_points
@@ -229,6 +232,7 @@ def _absent_or(schema: dict[str, Any]) -> dict[str, Any]:
 
 _PATH_TEXTS = {
     "id": "An id; of a question, also its slug.",
+    "delivery_id": "The message's id.",
     "number": "The version's number, from 1.",
     "external_id": "The platform's own id of the candidate.",
 }

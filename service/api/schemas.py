@@ -389,6 +389,38 @@ class KeyIn(_Body):
     scopes: Annotated[list[ScopeName], told(minItems=1)]
 
 
+EventName = Literal[
+    "attempt.graded",
+    "attempt.reviewed",
+    "session.started",
+    "session.finished",
+    "session.expired",
+    "batch.finished",
+    "regrade.finished",
+]
+SentName = Literal[EventName, "ping"]
+
+
+class EndpointIn(_Body):
+    """Where webhooks are sent. Without `events` it gets all there are, later ones too."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"url": "https://example.org/hooks", "events": ["attempt.graded"]}]
+        }
+    )
+
+    url: Annotated[str, told(maxLength=2000, format="uri", pattern="^https?://[^@#]+$")]
+    description: Annotated[str, told(maxLength=500)] = ""
+    events: Annotated[list[EventName], told(minItems=1)] | None = None
+
+
+class ChangedEndpointIn(EndpointIn):
+    """An endpoint as it shall be: what is left out is as in a new one."""
+
+    enabled: bool = True
+
+
 VerdictName = Literal["covered", "partial", "missing", "contradicted"]
 WaitReasonName = Literal["doubt", "appeal", "sample"]
 FlagName = Literal[
@@ -582,6 +614,17 @@ class AuditIn(PageIn):
 
 class RegradeListIn(PageIn):
     """Parameters of the list of regrades."""
+
+
+class EndpointListIn(PageIn):
+    """Parameters of the list of webhook endpoints."""
+
+
+class DeliveryListIn(PageIn):
+    """Parameters of the log of deliveries."""
+
+    state: Literal["pending", "delivered", "failed"] | None = None
+    event: SentName | None = None
 
 
 class BatchResultsIn(_Query):
@@ -1300,6 +1343,71 @@ class AgreementOut(_Page):
     """Agreement by question, the worst first, on one page."""
 
     data: list[QuestionAgreementOut]
+
+
+class EndpointOut(_Out):
+    """Where webhooks are sent. `events` null: all of them."""
+
+    id: str
+    url: str
+    description: str
+    events: list[EventName] | None
+    enabled: bool
+    disabled_at: datetime | None
+    disabled_why: str | None
+    failing_since: datetime | None
+    previous_secret_until: datetime | None
+    created_at: datetime
+
+
+class MadeEndpoint(EndpointOut):
+    """An endpoint with a new `secret`, shown this once; a replayed response has null there."""
+
+    secret: str | None
+
+
+class EndpointPage(_Page):
+    """A page of endpoints, newest first."""
+
+    data: list[EndpointOut]
+
+
+class Payload(TypedDict):
+    """The body that is sent; what `data` holds depends on the type."""
+
+    type: SentName
+    timestamp: datetime
+    data: dict[str, Any]
+
+
+class TryOut(TypedDict):
+    """One try to deliver a message. `status` null: no response; `error` null: delivered."""
+
+    number: int
+    at: datetime
+    status: int | None
+    ms: int
+    error: str | None
+
+
+class DeliveryOut(_Out):
+    """A message to an endpoint; its id is the `webhook-id`. `next_at` is null unless pending."""
+
+    id: str
+    webhook: str
+    event: SentName
+    state: Literal["pending", "delivered", "failed"]
+    created_at: datetime
+    next_at: datetime | None
+    delivered_at: datetime | None
+    payload: Payload
+    tries: list[TryOut]
+
+
+class DeliveryPage(_Page):
+    """A page of messages, newest first."""
+
+    data: list[DeliveryOut]
 
 
 class KeyOut(_Out):

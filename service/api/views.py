@@ -7,6 +7,7 @@ away, and not the signals, which name misconceptions by their margin.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +35,8 @@ from service.exchange import (
     AuditEntry,
     Batch,
     CandidateRecord,
+    Delivery,
+    Endpoint,
     Erasure,
     ItemResult,
     QuestionStatistics,
@@ -613,6 +616,49 @@ def audit_entry(found: AuditEntry) -> Data:
         "action": found.action,
         "subject": found.subject,
         "details": dict(found.details),
+    }
+
+
+# Webhooks ----------------------------------------------------------------------------------------
+
+
+def endpoint(found: Endpoint) -> Data:
+    """An endpoint without its secret."""
+    return {
+        "id": found.endpoint_id,
+        "url": found.url,
+        "description": found.description,
+        "events": None if found.events is None else [each.value for each in found.events],
+        "enabled": found.disabled_at is None,
+        "disabled_at": moment(found.disabled_at),
+        "disabled_why": found.disabled_why,
+        "failing_since": moment(found.failing_since),
+        "previous_secret_until": moment(found.previous_until),
+        "created_at": moment(found.created_at),
+    }
+
+
+def delivery(found: Delivery) -> Data:
+    """A message with its tries."""
+    return {
+        "id": found.delivery_id,
+        "webhook": found.endpoint_id,
+        "event": found.event.value,
+        "state": found.state.value,
+        "created_at": moment(found.created_at),
+        "next_at": moment(found.next_at),
+        "delivered_at": moment(found.delivered_at),
+        "payload": json.loads(found.body),
+        "tries": [
+            {
+                "number": each.number,
+                "at": moment(each.at),
+                "status": each.status,
+                "ms": each.ms,
+                "error": each.error,
+            }
+            for each in found.tries
+        ],
     }
 
 

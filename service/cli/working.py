@@ -20,7 +20,7 @@ from service.config import read_settings
 )
 @told
 def worker(stalled_after: float) -> None:
-    """Do background work, until stopped: batches and regrades.
+    """Do background work, until stopped: batches, regrades, webhooks, retention.
 
     Any number of workers on any machines may share one database. SIGTERM or Ctrl-C ends it in
     order: jobs at work finish or are handed back, and other workers go on with them. A worker that

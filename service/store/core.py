@@ -27,6 +27,7 @@ from service.store.reviews import Reviews
 from service.store.sessions import Sessions
 from service.store.statistics import Statistics
 from service.store.vectors import QuestionVectors
+from service.store.webhooks import Webhooks
 
 # Names the lock of seeding among the advisory locks of the database.
 _SEEDING = 7_664_625_002
@@ -49,6 +50,7 @@ class Transaction:
         self.statistics = Statistics(session)
         self.keys = Keys(session)
         self.audit = Audit(session)
+        self.webhooks = Webhooks(session)
 
     def record(self, actor: ApiKey | None, action: str, subject: str, **details: Any) -> None:
         """Write a line of the audit log; it stays for ever, so it names nobody."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from procrastinate import SyncPsycopgConnector, jobs, manager
@@ -30,6 +31,8 @@ class Job:
     """While a job with this name waits, no second one is put down."""
     priority: int = 0
     """Higher ones first; of equal ones the oldest."""
+    at: datetime | None = None
+    """Not before this time; None: as soon as can be."""
 
 
 class Jobs:
@@ -57,4 +60,5 @@ def _deferred(job: Job) -> jobs.Job:
         lock=job.lock,
         queueing_lock=job.once,
         priority=job.priority,
+        scheduled_at=job.at,
     )

@@ -134,8 +134,8 @@ class Sessions:
         self._session.expire_all()
         return self.get(session.session_id)
 
-    def tell_expiries(self, most: int) -> None:
-        """Count sessions that ran out of time as changed, each once."""
+    def tell_expiries(self, most: int) -> list[Session]:
+        """Count sessions that ran out of time as changed, each once; these."""
         due = (
             select(SessionRow.id)
             .where(_OPEN, SessionRow.expiry_told.is_(False), func.now() >= _ENDS)
@@ -143,12 +143,16 @@ class Sessions:
             .limit(most)
             .with_for_update(skip_locked=True)
         )
-        for uuid in self._session.scalars(due).all():
+        told = self._session.scalars(due).all()
+        for uuid in told:
             self._session.execute(
                 update(SessionRow)
                 .where(SessionRow.id == uuid)
                 .values(expiry_told=True, change=self._next_change())
             )
+        if not told:
+            return []
+        return self._read(self._session.scalars(_whole(SessionRow.id.in_(told))).all())
 
     def signing_secret(self, name: str) -> bytes:
         """The secret of this name, made if there is none; the same for everybody."""

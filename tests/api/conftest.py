@@ -88,11 +88,15 @@ def stand_ins() -> ModuleType:
 
 @pytest.fixture
 def make_app(store: Store, clean_database_url: str, stand_ins: ModuleType) -> Make:
-    """Make an application on the test database; settings by name."""
+    """Make an application on the test database; settings by name.
+
+    No attempt goes to the review queue by chance unless a test asks for that.
+    """
 
     def make(grader: object = None, **settings: Any) -> APIFlask:
+        known: dict[str, Any] = {"review_sample": 0.0, **settings}
         return create_app(
-            Settings(database_url=clean_database_url, **settings),
+            Settings(database_url=clean_database_url, **known),
             store=store,
             grader=grader or stand_ins.StandInGrader(),
         )

@@ -73,6 +73,8 @@ def run(command: str, caller: Any, known: dict[str, str]) -> TestResponse:
         known["BATCH"] = response.json["id"]
     if made.startswith("/v1/regrades/"):
         known["REGRADE"] = response.json["id"]
+    if made.startswith("/v1/webhooks/"):
+        known["WEBHOOK"] = response.json["id"]
     if made.startswith("/v1/sessions/"):
         known["SESSION"] = response.json["id"]
         known["SESSION_TOKEN"] = response.json["access"]["token"]

@@ -137,6 +137,7 @@ def _sweep(app: APIFlask, key: Any, question_id: str) -> Iterator[tuple[str, str
             .replace("<path:name>", "docs.html")
             .replace("<code>", "not_found")
             .replace("<path:external_id>", "c")
+            .replace("<delivery_id>", "msg_0")
         )
         assert "<" not in path, rule.rule
         for query in ("", "?view=author", "?view=author&status=draft", "?status=draft"):

@@ -13,6 +13,7 @@ from jsonschema.validators import validator_for
 
 from service.api.problems import KINDS
 from service.domain import FlagCode, Language, PointKind, Reveal, Scope, Verdict, VersionStatus
+from service.exchange import DeliveryState, EventKind
 
 
 @pytest.fixture
@@ -49,6 +50,8 @@ def test_the_operations_keep_their_names(document: dict[str, Any]) -> None:
         "createRegrade",
         "createSession",
         "createSessionToken",
+        "createWebhook",
+        "deleteWebhook",
         "eraseCandidate",
         "exportCandidate",
         "exportQuestions",
@@ -64,28 +67,35 @@ def test_the_operations_keep_their_names(document: dict[str, Any]) -> None:
         "getSession",
         "getSessionReport",
         "getSitting",
+        "getWebhook",
         "grade",
         "importQuestions",
         "listAnswerGroups",
         "listAttempts",
         "listAuditLog",
         "listBatches",
+        "listDeliveries",
         "listKeys",
         "listQuestionVersions",
         "listQuestions",
         "listRegrades",
         "listReviewQueue",
         "listSessions",
+        "listWebhooks",
         "live",
+        "pingWebhook",
         "previewImport",
         "publishQuestion",
         "randomQuestion",
         "ready",
         "releaseReview",
+        "replayDelivery",
         "reviewAttempt",
         "reviewGroup",
         "revokeKey",
+        "rotateWebhookSecret",
         "saveQuestion",
+        "saveWebhook",
         "startSitting",
         "submitAttempt",
     ]
@@ -156,9 +166,13 @@ def test_every_closed_set_is_the_domains(document: dict[str, Any]) -> None:
 
     def listed(shape: str, field: str) -> list[str]:
         found = shapes[shape]["properties"][field]
+        found = found.get("anyOf", [found])[0]
         return list(found.get("items", found)["enum"])
 
     assert listed("KeyIn", "scopes") == list(Scope)
+    assert [*listed("EndpointIn", "events"), "ping"] == list(EventKind)
+    assert listed("DeliveryOut", "event") == list(EventKind)
+    assert listed("DeliveryOut", "state") == list(DeliveryState)
     assert listed("PointGradeOut", "verdict") == list(Verdict)
     assert listed("PointIn", "kind") == list(PointKind)
     assert listed("QuestionIn", "reveal_points") == list(Reveal)

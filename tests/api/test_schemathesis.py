@@ -67,6 +67,15 @@ OPERATIONS = [
     "startSitting",
     "answerQuestion",
     "finishSitting",
+    "createWebhook",
+    "listWebhooks",
+    "getWebhook",
+    "saveWebhook",
+    "rotateWebhookSecret",
+    "pingWebhook",
+    "listDeliveries",
+    "replayDelivery",
+    "deleteWebhook",
     "createKey",
     "listKeys",
     "revokeKey",
@@ -90,6 +99,9 @@ RULES_BEYOND_A_SCHEMA = {
     "reviewAttempt",
     "appealAttempt",
     "answerQuestion",
+    # A URL begins with https:// unless that is lifted, and names a host.
+    "createWebhook",
+    "saveWebhook",
     # Questions exist, or enough fit the draw; a session closes after it opens.
     "createSession",
     # Verdicts are on points of the question, attempts of one question and named once.
@@ -107,6 +119,7 @@ RULES_BEYOND_A_SCHEMA = {
     "listBatches",
     "listRegrades",
     "listAuditLog",
+    "listWebhooks",
 }
 REFUSALS = ["400", "401", "404", "405", "409", "412", "413", "415", "422", "428"]
 NOTHING_TO_GET_WRONG = {"live", "ready"}

@@ -15,6 +15,7 @@ SHOWN_AS = {
     "encoder": "the bundled model",
     "verifier": "none",
     "calibration": "the shipped one",
+    "webhook_private_addresses": "`0`",
 }
 
 

@@ -28,6 +28,8 @@ CREATE_QUESTION = Operation[Tagged[types.AuthorQuestion]](
 CREATE_REGRADE = Operation[types.RegradeOut]("POST", "/v1/questions/{id}/regrades", keyed=True)
 CREATE_SESSION = Operation[types.MadeSession]("POST", "/v1/sessions", keyed=True)
 CREATE_SESSION_TOKEN = Operation[types.MadeToken]("POST", "/v1/sessions/{id}/tokens")
+CREATE_WEBHOOK = Operation[types.MadeEndpoint]("POST", "/v1/webhooks", keyed=True)
+DELETE_WEBHOOK = Operation[None]("DELETE", "/v1/webhooks/{id}")
 ERASE_CANDIDATE = Operation[types.Erasure]("DELETE", "/v1/candidates/{external_id}")
 EXPORT_CANDIDATE = Operation[types.CandidateOut]("GET", "/v1/candidates/{external_id}")
 EXPORT_QUESTIONS = Operation[bytes]("GET", "/v1/question-export", binary=True)
@@ -48,12 +50,14 @@ GET_REGRADE = Operation[types.RegradeOut]("GET", "/v1/regrades/{id}")
 GET_SESSION = Operation[types.SessionOut]("GET", "/v1/sessions/{id}")
 GET_SESSION_REPORT = Operation[types.ReportOut]("GET", "/v1/sessions/{id}/report")
 GET_SITTING = Operation[types.Sitting]("GET", "/v1/session")
+GET_WEBHOOK = Operation[types.EndpointOut]("GET", "/v1/webhooks/{id}")
 GRADE = Operation[types.Graded]("POST", "/v1/grade")
 IMPORT_QUESTIONS = Operation[types.ImportOut]("POST", "/v1/question-imports", keyed=True)
 LIST_ANSWER_GROUPS = Operation[types.AnswerGroups]("GET", "/v1/questions/{id}/answer-groups")
 LIST_ATTEMPTS = Operation[types.AttemptPage]("GET", "/v1/attempts")
 LIST_AUDIT_LOG = Operation[types.AuditPage]("GET", "/v1/audit-log")
 LIST_BATCHES = Operation[types.BatchPage]("GET", "/v1/batches")
+LIST_DELIVERIES = Operation[types.DeliveryPage]("GET", "/v1/webhooks/{id}/deliveries")
 LIST_KEYS = Operation[types.KeyList]("GET", "/v1/keys")
 LIST_QUESTION_VERSIONS = Operation[types.Versions]("GET", "/v1/questions/{id}/versions")
 LIST_QUESTIONS = Operation[types.QuestionPage]("GET", "/v1/questions")
@@ -63,7 +67,9 @@ LIST_QUESTIONS_AS_AUTHOR = Operation[types.QuestionPage](
 LIST_REGRADES = Operation[types.RegradePage]("GET", "/v1/questions/{id}/regrades")
 LIST_REVIEW_QUEUE = Operation[types.QueuePage]("GET", "/v1/review-queue")
 LIST_SESSIONS = Operation[types.SessionPage]("GET", "/v1/sessions")
+LIST_WEBHOOKS = Operation[types.EndpointPage]("GET", "/v1/webhooks")
 LIVE = Operation[types.Health]("GET", "/livez")
+PING_WEBHOOK = Operation[types.DeliveryOut]("POST", "/v1/webhooks/{id}/ping", keyed=True)
 PREVIEW_IMPORT = Operation[types.PreviewOut]("POST", "/v1/question-imports/preview")
 PUBLISH_QUESTION = Operation[Tagged[types.AuthorQuestion]](
     "POST", "/v1/questions/{id}/publish", keyed=True, tagged=True
@@ -73,10 +79,17 @@ RANDOM_QUESTION = Operation[Tagged[types.CandidateQuestion]](
 )
 READY = Operation[types.Health]("GET", "/readyz")
 RELEASE_REVIEW = Operation[None]("DELETE", "/v1/attempts/{id}/claim")
+REPLAY_DELIVERY = Operation[types.DeliveryOut](
+    "POST", "/v1/webhooks/{id}/deliveries/{delivery_id}/replay", keyed=True
+)
 REVIEW_ATTEMPT = Operation[types.MadeReview]("POST", "/v1/attempts/{id}/reviews", keyed=True)
 REVIEW_GROUP = Operation[types.GroupReview]("POST", "/v1/questions/{id}/group-reviews", keyed=True)
 REVOKE_KEY = Operation[None]("DELETE", "/v1/keys/{id}")
+ROTATE_WEBHOOK_SECRET = Operation[types.MadeEndpoint](
+    "POST", "/v1/webhooks/{id}/rotate-secret", keyed=True
+)
 SAVE_QUESTION = Operation[Tagged[types.AuthorQuestion]]("PUT", "/v1/questions/{id}", tagged=True)
+SAVE_WEBHOOK = Operation[types.EndpointOut]("PUT", "/v1/webhooks/{id}")
 START_SITTING = Operation[types.Sitting]("POST", "/v1/session/start")
 SUBMIT_ATTEMPT = Operation[types.MadeAttempt]("POST", "/v1/questions/{id}/attempts", keyed=True)
 
@@ -237,6 +250,25 @@ class PlatformMethods(Sender):
         """
         return self._do(CREATE_SESSION_TOKEN, session)
 
+    def create_webhook(
+        self, /, *, idempotency_key: str | None = None, **body: Unpack[types.EndpointIn]
+    ) -> types.MadeEndpoint:
+        """Make an endpoint that webhooks are sent to.
+
+        `secret` is shown in this response and never again. A replayed response has null there; if
+        the first response was lost, rotate the secret.
+
+        Needs the scope `admin`.
+        """
+        return self._do(CREATE_WEBHOOK, idempotency_key=idempotency_key, body=body)
+
+    def delete_webhook(self, webhook: str, /) -> None:
+        """Delete an endpoint, with its messages and their log.
+
+        Needs the scope `admin`.
+        """
+        return self._do(DELETE_WEBHOOK, webhook)
+
     def erase_candidate(self, candidate: str, /) -> types.Erasure:
         """Erase a candidate.
 
@@ -388,6 +420,13 @@ class PlatformMethods(Sender):
         """
         return self._do(GET_SESSION_REPORT, session)
 
+    def get_webhook(self, webhook: str, /) -> types.EndpointOut:
+        """Get an endpoint.
+
+        Needs the scope `admin`.
+        """
+        return self._do(GET_WEBHOOK, webhook)
+
     def grade(self, /, **body: Unpack[types.GradeIn]) -> types.Graded:
         """Grade an answer without storing anything.
 
@@ -463,6 +502,21 @@ class PlatformMethods(Sender):
     def iter_batches(self, /, **query: Unpack[types.ListBatchesQuery]) -> Iterator[types.BatchOut]:
         """Go through all pages of `list_batches`; `limit` is how many a page has."""
         return self._all(self.list_batches, query=query)
+
+    def list_deliveries(
+        self, webhook: str, /, **query: Unpack[types.ListDeliveriesQuery]
+    ) -> types.DeliveryPage:
+        """List the messages to an endpoint with every try, newest first.
+
+        Needs the scope `admin`.
+        """
+        return self._do(LIST_DELIVERIES, webhook, query=query)
+
+    def iter_deliveries(
+        self, webhook: str, /, **query: Unpack[types.ListDeliveriesQuery]
+    ) -> Iterator[types.DeliveryOut]:
+        """Go through all pages of `list_deliveries`; `limit` is how many a page has."""
+        return self._all(self.list_deliveries, webhook, query=query)
 
     def list_keys(self) -> types.KeyList:
         """List API keys.
@@ -565,6 +619,19 @@ class PlatformMethods(Sender):
         """Go through all pages of `list_sessions`; `limit` is how many a page has."""
         return self._all(self.list_sessions, query=query)
 
+    def list_webhooks(self, /, **query: Unpack[types.ListWebhooksQuery]) -> types.EndpointPage:
+        """List endpoints, newest first.
+
+        Needs the scope `admin`.
+        """
+        return self._do(LIST_WEBHOOKS, query=query)
+
+    def iter_webhooks(
+        self, /, **query: Unpack[types.ListWebhooksQuery]
+    ) -> Iterator[types.EndpointOut]:
+        """Go through all pages of `list_webhooks`; `limit` is how many a page has."""
+        return self._all(self.list_webhooks, query=query)
+
     def live(self) -> types.Health:
         """Tell that the process answers.
 
@@ -572,6 +639,15 @@ class PlatformMethods(Sender):
         killed.
         """
         return self._do(LIVE)
+
+    def ping_webhook(
+        self, webhook: str, /, *, idempotency_key: str | None = None
+    ) -> types.DeliveryOut:
+        """Send an endpoint the event `ping`, whatever its filter says.
+
+        Needs the scope `admin`.
+        """
+        return self._do(PING_WEBHOOK, webhook, idempotency_key=idempotency_key)
 
     def preview_import(self, /, **body: Unpack[types.PreviewIn]) -> types.PreviewOut:
         """Preview an import.
@@ -624,6 +700,17 @@ class PlatformMethods(Sender):
         """
         return self._do(RELEASE_REVIEW, attempt, query=query)
 
+    def replay_delivery(
+        self, webhook: str, deliverie: str, /, *, idempotency_key: str | None = None
+    ) -> types.DeliveryOut:
+        """Send a message again, now, whatever became of it.
+
+        The same message under the same `webhook-id`; if it fails, the schedule begins anew.
+
+        Needs the scope `admin`.
+        """
+        return self._do(REPLAY_DELIVERY, webhook, deliverie, idempotency_key=idempotency_key)
+
     def review_attempt(
         self, attempt: str, /, *, idempotency_key: str | None = None, **body: Unpack[types.ReviewIn]
     ) -> types.MadeReview:
@@ -664,6 +751,18 @@ class PlatformMethods(Sender):
         """
         return self._do(REVOKE_KEY, key)
 
+    def rotate_webhook_secret(
+        self, webhook: str, /, *, idempotency_key: str | None = None
+    ) -> types.MadeEndpoint:
+        """Give an endpoint another secret.
+
+        For 24 hours messages are signed with the one before, too. `secret` is shown as by
+        `createWebhook`.
+
+        Needs the scope `admin`.
+        """
+        return self._do(ROTATE_WEBHOOK_SECRET, webhook, idempotency_key=idempotency_key)
+
     def save_question(
         self, question: str, /, *, if_match: str, **body: Unpack[types.QuestionIn]
     ) -> Tagged[types.AuthorQuestion]:
@@ -675,6 +774,18 @@ class PlatformMethods(Sender):
         Needs the scope `questions:write`.
         """
         return self._do(SAVE_QUESTION, question, if_match=if_match, body=body)
+
+    def save_webhook(
+        self, webhook: str, /, **body: Unpack[types.ChangedEndpointIn]
+    ) -> types.EndpointOut:
+        """Change an endpoint: all of it, as given.
+
+        Messages that wait go to the new URL. With `enabled` true it begins with a clean slate;
+        with false it gets nothing, and messages that wait are given up when their time comes.
+
+        Needs the scope `admin`.
+        """
+        return self._do(SAVE_WEBHOOK, webhook, body=body)
 
     def submit_attempt(
         self,
@@ -813,6 +924,16 @@ class AsyncPlatformMethods(AsyncSender):
         """Make another token for the candidate of a session."""
         return await self._do(CREATE_SESSION_TOKEN, session)
 
+    async def create_webhook(
+        self, /, *, idempotency_key: str | None = None, **body: Unpack[types.EndpointIn]
+    ) -> types.MadeEndpoint:
+        """Make an endpoint that webhooks are sent to."""
+        return await self._do(CREATE_WEBHOOK, idempotency_key=idempotency_key, body=body)
+
+    async def delete_webhook(self, webhook: str, /) -> None:
+        """Delete an endpoint, with its messages and their log."""
+        return await self._do(DELETE_WEBHOOK, webhook)
+
     async def erase_candidate(self, candidate: str, /) -> types.Erasure:
         """Erase a candidate."""
         return await self._do(ERASE_CANDIDATE, candidate)
@@ -893,6 +1014,10 @@ class AsyncPlatformMethods(AsyncSender):
         """Report what came of a session."""
         return await self._do(GET_SESSION_REPORT, session)
 
+    async def get_webhook(self, webhook: str, /) -> types.EndpointOut:
+        """Get an endpoint."""
+        return await self._do(GET_WEBHOOK, webhook)
+
     async def grade(self, /, **body: Unpack[types.GradeIn]) -> types.Graded:
         """Grade an answer without storing anything."""
         return await self._do(GRADE, body=body)
@@ -938,6 +1063,18 @@ class AsyncPlatformMethods(AsyncSender):
     ) -> AsyncIterator[types.BatchOut]:
         """Go through all pages of `list_batches`; `limit` is how many a page has."""
         return self._all(self.list_batches, query=query)
+
+    async def list_deliveries(
+        self, webhook: str, /, **query: Unpack[types.ListDeliveriesQuery]
+    ) -> types.DeliveryPage:
+        """List the messages to an endpoint with every try, newest first."""
+        return await self._do(LIST_DELIVERIES, webhook, query=query)
+
+    def iter_deliveries(
+        self, webhook: str, /, **query: Unpack[types.ListDeliveriesQuery]
+    ) -> AsyncIterator[types.DeliveryOut]:
+        """Go through all pages of `list_deliveries`; `limit` is how many a page has."""
+        return self._all(self.list_deliveries, webhook, query=query)
 
     async def list_keys(self) -> types.KeyList:
         """List API keys."""
@@ -1005,9 +1142,27 @@ class AsyncPlatformMethods(AsyncSender):
         """Go through all pages of `list_sessions`; `limit` is how many a page has."""
         return self._all(self.list_sessions, query=query)
 
+    async def list_webhooks(
+        self, /, **query: Unpack[types.ListWebhooksQuery]
+    ) -> types.EndpointPage:
+        """List endpoints, newest first."""
+        return await self._do(LIST_WEBHOOKS, query=query)
+
+    def iter_webhooks(
+        self, /, **query: Unpack[types.ListWebhooksQuery]
+    ) -> AsyncIterator[types.EndpointOut]:
+        """Go through all pages of `list_webhooks`; `limit` is how many a page has."""
+        return self._all(self.list_webhooks, query=query)
+
     async def live(self) -> types.Health:
         """Tell that the process answers."""
         return await self._do(LIVE)
+
+    async def ping_webhook(
+        self, webhook: str, /, *, idempotency_key: str | None = None
+    ) -> types.DeliveryOut:
+        """Send an endpoint the event `ping`, whatever its filter says."""
+        return await self._do(PING_WEBHOOK, webhook, idempotency_key=idempotency_key)
 
     async def preview_import(self, /, **body: Unpack[types.PreviewIn]) -> types.PreviewOut:
         """Preview an import."""
@@ -1037,6 +1192,12 @@ class AsyncPlatformMethods(AsyncSender):
         """Give a claimed attempt back."""
         return await self._do(RELEASE_REVIEW, attempt, query=query)
 
+    async def replay_delivery(
+        self, webhook: str, deliverie: str, /, *, idempotency_key: str | None = None
+    ) -> types.DeliveryOut:
+        """Send a message again, now, whatever became of it."""
+        return await self._do(REPLAY_DELIVERY, webhook, deliverie, idempotency_key=idempotency_key)
+
     async def review_attempt(
         self, attempt: str, /, *, idempotency_key: str | None = None, **body: Unpack[types.ReviewIn]
     ) -> types.MadeReview:
@@ -1058,11 +1219,23 @@ class AsyncPlatformMethods(AsyncSender):
         """Revoke an API key."""
         return await self._do(REVOKE_KEY, key)
 
+    async def rotate_webhook_secret(
+        self, webhook: str, /, *, idempotency_key: str | None = None
+    ) -> types.MadeEndpoint:
+        """Give an endpoint another secret."""
+        return await self._do(ROTATE_WEBHOOK_SECRET, webhook, idempotency_key=idempotency_key)
+
     async def save_question(
         self, question: str, /, *, if_match: str, **body: Unpack[types.QuestionIn]
     ) -> Tagged[types.AuthorQuestion]:
         """Save a question's draft."""
         return await self._do(SAVE_QUESTION, question, if_match=if_match, body=body)
+
+    async def save_webhook(
+        self, webhook: str, /, **body: Unpack[types.ChangedEndpointIn]
+    ) -> types.EndpointOut:
+        """Change an endpoint: all of it, as given."""
+        return await self._do(SAVE_WEBHOOK, webhook, body=body)
 
     async def submit_attempt(
         self,

@@ -214,6 +214,28 @@ class CandidateQuestion(TypedDict):
     version: int
 
 
+class ChangedEndpointIn(TypedDict):
+    """An endpoint as it shall be: what is left out is as in a new one."""
+
+    description: NotRequired[str]
+    enabled: NotRequired[bool]
+    events: NotRequired[
+        list[
+            Literal[
+                "attempt.graded",
+                "attempt.reviewed",
+                "session.started",
+                "session.finished",
+                "session.expired",
+                "batch.finished",
+                "regrade.finished",
+            ]
+        ]
+        | None
+    ]
+    url: str
+
+
 class ClaimIn(TypedDict):
     """Who takes an attempt to judge it. `blind`: without the grader's opinion."""
 
@@ -255,6 +277,37 @@ class ClaimOut(TypedDict):
     until: str
 
 
+class DeliveryOut(TypedDict):
+    """A message to an endpoint; its id is the `webhook-id`. `next_at` is null unless pending."""
+
+    created_at: str
+    delivered_at: str | None
+    event: Literal[
+        "attempt.graded",
+        "attempt.reviewed",
+        "session.started",
+        "session.finished",
+        "session.expired",
+        "batch.finished",
+        "regrade.finished",
+        "ping",
+    ]
+    id: str
+    next_at: str | None
+    payload: Payload
+    state: Literal["pending", "delivered", "failed"]
+    tries: list[TryOut]
+    webhook: str
+
+
+class DeliveryPage(TypedDict):
+    """A page of messages, newest first."""
+
+    data: list[DeliveryOut]
+    has_more: bool
+    next_cursor: str | None
+
+
 class Disagreement(TypedDict):
     """An attempt that grader and reviewer mark differently."""
 
@@ -290,6 +343,63 @@ class DrawIn(TypedDict):
     seed: NotRequired[int]
     tag: NotRequired[str]
     topic: NotRequired[str]
+
+
+class EndpointIn(TypedDict):
+    """Where webhooks are sent. Without `events` it gets all there are, later ones too."""
+
+    description: NotRequired[str]
+    events: NotRequired[
+        list[
+            Literal[
+                "attempt.graded",
+                "attempt.reviewed",
+                "session.started",
+                "session.finished",
+                "session.expired",
+                "batch.finished",
+                "regrade.finished",
+            ]
+        ]
+        | None
+    ]
+    url: str
+
+
+class EndpointOut(TypedDict):
+    """Where webhooks are sent. `events` null: all of them."""
+
+    created_at: str
+    description: str
+    disabled_at: str | None
+    disabled_why: str | None
+    enabled: bool
+    events: (
+        list[
+            Literal[
+                "attempt.graded",
+                "attempt.reviewed",
+                "session.started",
+                "session.finished",
+                "session.expired",
+                "batch.finished",
+                "regrade.finished",
+            ]
+        ]
+        | None
+    )
+    failing_since: str | None
+    id: str
+    previous_secret_until: str | None
+    url: str
+
+
+class EndpointPage(TypedDict):
+    """A page of endpoints, newest first."""
+
+    data: list[EndpointOut]
+    has_more: bool
+    next_cursor: str | None
 
 
 class Erasure(TypedDict):
@@ -547,6 +657,35 @@ class MadeAttempt(TypedDict):
     session: str | None
 
 
+class MadeEndpoint(TypedDict):
+    """An endpoint with a new `secret`, shown this once; a replayed response has null there."""
+
+    created_at: str
+    description: str
+    disabled_at: str | None
+    disabled_why: str | None
+    enabled: bool
+    events: (
+        list[
+            Literal[
+                "attempt.graded",
+                "attempt.reviewed",
+                "session.started",
+                "session.finished",
+                "session.expired",
+                "batch.finished",
+                "regrade.finished",
+            ]
+        ]
+        | None
+    )
+    failing_since: str | None
+    id: str
+    previous_secret_until: str | None
+    secret: str | None
+    url: str
+
+
 class MadeKey(TypedDict):
     """A new API key. `token` is shown this once; a replayed response has null there."""
 
@@ -658,6 +797,23 @@ class MoverOut(TypedDict):
     after: float
     attempt: str
     before: float
+
+
+class Payload(TypedDict):
+    """The body that is sent; what `data` holds depends on the type."""
+
+    data: dict[str, Any]
+    timestamp: str
+    type: Literal[
+        "attempt.graded",
+        "attempt.reviewed",
+        "session.started",
+        "session.finished",
+        "session.expired",
+        "batch.finished",
+        "regrade.finished",
+        "ping",
+    ]
 
 
 class PointAgreementOut(TypedDict):
@@ -1049,6 +1205,16 @@ class TopicScore(TypedDict):
     topic: str
 
 
+class TryOut(TypedDict):
+    """One try to deliver a message. `status` null: no response; `error` null: delivered."""
+
+    at: str
+    error: str | None
+    ms: int
+    number: int
+    status: int | None
+
+
 class VerdictCounts(TypedDict):
     """Attempts by verdict."""
 
@@ -1154,6 +1320,26 @@ class ListBatchesQuery(TypedDict):
     limit: NotRequired[int]
 
 
+class ListDeliveriesQuery(TypedDict):
+    """Query of `list_deliveries`."""
+
+    cursor: NotRequired[str]
+    limit: NotRequired[int]
+    state: NotRequired[Literal["pending", "delivered", "failed"]]
+    event: NotRequired[
+        Literal[
+            "attempt.graded",
+            "attempt.reviewed",
+            "session.started",
+            "session.finished",
+            "session.expired",
+            "batch.finished",
+            "regrade.finished",
+            "ping",
+        ]
+    ]
+
+
 class ListQuestionsQuery(TypedDict):
     """Query of `list_questions`."""
 
@@ -1202,6 +1388,13 @@ class ListReviewQueueQuery(TypedDict):
 
 class ListSessionsQuery(TypedDict):
     """Query of `list_sessions`."""
+
+    cursor: NotRequired[str]
+    limit: NotRequired[int]
+
+
+class ListWebhooksQuery(TypedDict):
+    """Query of `list_webhooks`."""
 
     cursor: NotRequired[str]
     limit: NotRequired[int]

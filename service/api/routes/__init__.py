@@ -13,8 +13,9 @@ from service.api.routes.questions import questions
 from service.api.routes.regrades import regrades
 from service.api.routes.reviews import reviews
 from service.api.routes.sessions import sessions
+from service.api.routes.webhooks import webhooks
 
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
-    *(questions, files, attempts, batches, sessions, reviews, regrades, keys, audit),
+    *(questions, files, attempts, batches, sessions, reviews, regrades, webhooks, keys, audit),
     *(health, pages),
 )
