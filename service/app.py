@@ -18,6 +18,7 @@ from service.assembly import limits_of, load_grader
 from service.config import Settings, served_database
 from service.errors import PointmarkError
 from service.exchange import QuestionFilter
+from service.pages import BLUEPRINT, CLOSED
 from service.store import Store
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def create_app(
     )
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    app.register_blueprint(BLUEPRINT if settings.has_practice else CLOSED)
     openapi.configure(app, settings)
     problems.register(app)
     observing.register(app)
