@@ -6,6 +6,7 @@ The table `SETTINGS` below is the only list of them; `docs/operations.md` is tes
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -66,6 +67,13 @@ def _level(raw: str) -> str:
     return value
 
 
+def _practice(raw: str) -> str:
+    value = raw.strip().lower()
+    if value not in {"auto", "on", "off"}:
+        raise ValueError("must be auto, on or off")
+    return value
+
+
 def _database_url(raw: str) -> str:
     if not raw.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
         raise ValueError("must be a postgresql:// address")
@@ -112,7 +120,25 @@ class Settings:
     """Share of attempts that go to the review queue by chance, beside the doubtful ones."""
     webhook_private_addresses: bool = False
     """Whether webhooks may go to addresses of private networks, and over plain HTTP."""
+    practice: str = "auto"
+    """Pages to practise on: "on", "off", or "auto", on where only this machine is served."""
     log_level: str = "INFO"
+
+    @property
+    def has_practice(self) -> bool:
+        """Whether the pages to practise on are served."""
+        if self.practice == "auto":
+            return _is_loopback(self.host)
+        return self.practice == "on"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def served_database(settings: Settings) -> str:
@@ -184,6 +210,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "retention_days": _not_negative,
     "review_sample": _share,
     "webhook_private_addresses": _switch,
+    "practice": _practice,
     "log_level": _level,
 }
 

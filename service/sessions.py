@@ -195,10 +195,10 @@ class Token:
     expires_at: datetime
 
 
-def signing_secret(store: Store) -> bytes:
-    """The secret for tokens, made at the first call of all."""
+def signing_secret(store: Store, name: str = _AUDIENCE) -> bytes:
+    """The secret of this name, made at the first call of all; without a name, that for tokens."""
     with store.transaction() as tx:
-        return tx.sessions.signing_secret(_AUDIENCE)
+        return tx.sessions.signing_secret(name)
 
 
 def token_for(session: Session, secret: bytes, life: timedelta = TOKEN_LIFE) -> Token:

@@ -42,6 +42,9 @@ class Parts:
     secret: bytes | None = None
     """For tokens of sessions; None until one is made or comes."""
 
+    practice_secret: bytes | None = None
+    """For cookies of the practice pages; None until somebody comes."""
+
     def signing_secret(self) -> bytes:
         """The secret that tokens of sessions are signed with."""
         if self.secret is None:

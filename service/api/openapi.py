@@ -15,7 +15,7 @@ from apiflask import APIFlask
 
 from service.api import problems, schemas
 from service.api.auth import SCHEME, SESSION_SCHEME
-from service.api.operations import EMPTY_STATUS, HEADERS_IN, HEADERS_OUT, PROBLEMS
+from service.api.operations import EMPTY_STATUS, HEADERS_IN, HEADERS_OUT, PAGE, PROBLEMS
 from service.api.reading import StrictAdapter
 from service.config import Settings
 
@@ -148,8 +148,10 @@ def _set_limits(shapes: dict[str, Any], settings: Settings) -> None:
 def _complete_operation(operation: dict[str, Any]) -> None:
     codes = [*_implied(operation), *operation.pop(PROBLEMS)]
     names = (*operation.pop(HEADERS_OUT), *_ALWAYS, *(_WITH_KEY if "security" in operation else ()))
-    empty = operation.pop(EMPTY_STATUS)
+    empty, page = operation.pop(EMPTY_STATUS), operation.pop(PAGE)
     responses = operation["responses"]
+    if page:
+        responses["200"]["content"]["text/html"] = {"schema": {"type": "string"}}
     if empty is not None:
         responses[str(empty)] = {"description": "Done."}
     for name in operation.pop(HEADERS_IN):

@@ -15,6 +15,7 @@ PROBLEMS = "x-problems"
 HEADERS_IN = "x-headers-in"
 HEADERS_OUT = "x-headers-out"
 EMPTY_STATUS = "x-empty-status"
+PAGE = "x-page"
 
 
 def about(
@@ -26,12 +27,13 @@ def about(
     takes: tuple[str, ...] = (),
     gives: tuple[str, ...] = (),
     empty: int | None = None,
+    page: bool = False,
 ) -> dict[str, Any]:
     """Arguments for `@doc`.
 
     `candidate`: it is called with the token of a session instead of a key. `problems` lists codes
     beside those that follow from the rest; `takes` and `gives` name
-    headers; `empty` is a success status that has no body.
+    headers; `empty` is a success status that has no body; `page`: success may be HTML too.
     """
     described: dict[str, Any] = {
         "operation_id": operation_id,
@@ -40,6 +42,7 @@ def about(
             HEADERS_IN: list(takes),
             HEADERS_OUT: list(gives),
             EMPTY_STATUS: empty,
+            PAGE: page,
         },
     }
     if scope is not None:

@@ -69,7 +69,8 @@ from service.store.vectors import packed, unpacked
 if TYPE_CHECKING:
     from service.grader import Marked
 
-
+# Names the locks of answers sent from pages among the advisory locks of the database.
+_SUBMISSIONS = 7_664_625_005
 _ERASED = {"code": "erased", "detail": "The candidate was erased.", "errors": []}
 """What becomes of an answer that waits to be graded."""
 
@@ -118,6 +119,18 @@ class Attempts:
         """All attempts that fit, oldest first; for conditions that few can."""
         rows = self._session.scalars(_whole(*conditions).order_by(AttemptRow.id)).all()
         return tuple(map(_attempt, rows))
+
+    def of_submission(self, candidate: str, submission: str) -> tuple[Attempt, ...]:
+        """What a candidate's page sent under one number, oldest first."""
+        return self.matching(
+            CandidateRow.external_id == candidate,
+            AttemptRow.extra["submission"].as_string() == submission,
+        )
+
+    def lock_submission(self, submission: str) -> None:
+        """Wait for whoever else keeps an answer sent under this number."""
+        number = func.hashtextextended(submission, _SUBMISSIONS)
+        self._session.execute(select(func.pg_advisory_xact_lock(number)))
 
     def these(self, attempt_ids: Collection[UUID]) -> dict[UUID, Attempt]:
         """The attempts with these ids, by id."""

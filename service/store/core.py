@@ -152,6 +152,11 @@ class Store:
         with translated(), self._statements.connect() as connection:
             return keys.count_request(connection, owner, limit, window_s)
 
+    def count_browser(self, browser: UUID, *, limit: int, window_s: int) -> Quota:
+        """Count an answer that a browser sent from the practice pages, in its window."""
+        with translated(), self._statements.connect() as connection:
+            return keys.count_request(connection, browser, limit, window_s)
+
     def claim(
         self, key_id: str, route: str, key: str, fingerprint: str, *, lease_s: int, keep_s: int
     ) -> Claim | StoredResponse:

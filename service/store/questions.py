@@ -160,6 +160,17 @@ class Questions:
         )
         return list(self._session.scalars(wanted))
 
+    def topics(self, filters: QuestionFilter) -> list[str]:
+        """The topics of the published versions that fit, in alphabetical order."""
+        wanted = (
+            select(VersionRow.topic)
+            .join(VersionRow.question)
+            .where(_IN_SERVICE, _current(author=False), *_fitting(filters))
+            .distinct()
+            .order_by(VersionRow.topic)
+        )
+        return list(self._session.scalars(wanted))
+
     def next_history(self, after: UUID | None) -> tuple[UUID | None, tuple[QuestionVersion, ...]]:
         """The id and every version of the first question after `after`, archived or not."""
         first = select(QuestionRow.id).order_by(QuestionRow.id).limit(1)

@@ -7,12 +7,14 @@ every route with a candidate-facing key and looks for markers.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from werkzeug.test import Client
 
 from service import usecases
 from service.domain import (
@@ -138,6 +140,9 @@ def _sweep(app: APIFlask, key: Any, question_id: str) -> Iterator[tuple[str, str
             .replace("<code>", "not_found")
             .replace("<path:external_id>", "c")
             .replace("<delivery_id>", "msg_0")
+            .replace("<name>", "pages.js")
+            .replace("<slug>", RUBRIC.slug)
+            .replace("<attempt_id>", attempt.json["id"])
         )
         assert "<" not in path, rule.rule
         for query in ("", "?view=author", "?view=author&status=draft", "?status=draft"):
@@ -231,3 +236,29 @@ def test_keys_that_may_see_rubrics_see_whole_grades(
     )
 
     assert made.json["grade"]["points"][0]["key"] == "marker-point-key"
+
+
+@pytest.mark.parametrize("reveal", Reveal)
+def test_the_practice_pages_tell_no_more_than_a_key_of_candidates_is_told(
+    app: APIFlask, store: Any, reveal: Reveal
+) -> None:
+    _stored(store, reveal)
+    browser = Client(app)
+    asked = browser.get("/practise/masked").get_data(as_text=True)
+    form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', asked))
+
+    pages = [browser.get("/").get_data(as_text=True), asked]
+    for answer in ("An answer.", " "):
+        form["submission"] = f"{len(pages):032x}"
+        sent = browser.post("/practise/masked", data=form | {"answer": answer})
+        assert sent.status_code == 303
+        pages.append(browser.get(sent.headers["Location"]).get_data(as_text=True))
+
+    told = [re.findall(r"marker[ -][\w -]+", page.lower()) for page in pages]
+    assert told[:2] == [[], []]
+    if reveal is Reveal.NEVER:
+        # A hint gives nothing away, and the feedback of such a question holds it too.
+        assert told[2:] == [[], ["marker hint"]]
+    else:
+        assert told[2] == ["marker statement one", "marker correction"]
+        assert told[3] == ["marker hint", "marker statement one", "marker correction"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -117,6 +119,86 @@ def test_the_last_answer_counts(platform: Any, sit: Callable[..., Any]) -> None:
 
     assert report["score"] == 0.0
     assert len(report["questions"][0]["attempts"]) == 2
+
+
+# The report as a page
+
+
+def printed(caller: Any, session_id: str, **headers: str) -> TestResponse:
+    wanted = {"Accept": "text/html"} | headers
+    response: TestResponse = caller.get(f"/v1/sessions/{session_id}/report", headers=wanted)
+    return response
+
+
+def test_the_report_is_a_page_where_html_is_asked_for(
+    platform: Any, sit: Callable[..., Any]
+) -> None:
+    candidate = sit(candidate="<b>ada</b>", questions=["why-relu", "question-1"])
+    candidate.post("/v1/session/start")
+    candidate.post(ANSWERS, {"answer": "<script>x</script> & more"})
+    made = candidate.session["id"]
+
+    response = printed(platform, made)
+    page = response.get_data(as_text=True)
+    chinese = printed(platform, made, **{"Accept-Language": "zh-CN"}).get_data(as_text=True)
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+
+    assert response.mimetype == "text/html"
+    assert response.headers["Content-Security-Policy"].startswith(
+        f"default-src 'none'; style-src 'sha256-{digest}'"
+    )
+    assert response.headers["Cache-Control"] == "private, no-cache"
+    assert "Accept" in response.headers["Vary"]
+    assert "<script" not in page
+    assert "<b>ada" not in page
+    assert "&lt;script&gt;x&lt;/script&gt; &amp; more" in page
+    assert "33.4" in page
+    assert "It does not saturate for x &gt; 0." in page
+    assert "Not answered." in page
+    assert '<html lang="zh">' in chinese
+    assert "正半轴不饱和。" in chinese
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html;q=0.5, */*", ""])
+def test_the_report_is_json_otherwise(platform: Any, sit: Callable[..., Any], accept: str) -> None:
+    made = sit().session["id"]
+
+    assert printed(platform, made, Accept=accept).mimetype == "application/json"
+
+
+def test_the_page_for_candidates_hides_points_that_are_never_revealed(
+    platform: Any, admin: Any, published: Callable[..., str], sit: Callable[..., Any]
+) -> None:
+    published(slug="secret", reveal=Reveal.NEVER)
+    candidate = sit(questions=["secret"])
+    candidate.post("/v1/session/start")
+    candidate.post("/v1/session/questions/secret/answers", {"answer": "One word."})
+    made = candidate.session["id"]
+
+    shown = printed(platform, made).get_data(as_text=True)
+
+    assert "saturate" not in shown
+    assert "Point 1" in shown
+    assert "saturate" in printed(admin, made).get_data(as_text=True)
+
+
+def test_a_review_shows_in_the_page(
+    platform: Any, caller: Callable[..., Any], sit: Callable[..., Any]
+) -> None:
+    candidate = sit()
+    candidate.post("/v1/session/start")
+    attempt = candidate.post(ANSWERS, {"answer": "Words."}).json["id"]
+    caller(Scope.REVIEW).post(
+        f"/v1/attempts/{attempt}/reviews",
+        {"reviewer": "grace", "verdicts": {"no-saturation": "missing"}, "reason": "So."},
+    )
+
+    page = printed(platform, candidate.session["id"]).get_data(as_text=True)
+
+    assert "Marked by a person." in page
+    assert 'It does not saturate for x &gt; 0. <span class="soft">(missing)' in page
+    assert "grace" not in page
 
 
 # Which questions

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from flask import Response
 
 from service import sessions as cases
+from service.api import printed
 from service.api.auth import needs, seated
 from service.api.context import caller, parts, seat
 from service.api.idempotency import Once, idempotent
@@ -29,7 +30,14 @@ from service.api.schemas import (
     SessionPage,
     Sitting,
 )
-from service.api.views import access, given_answer, report, session, sitting
+from service.api.views import (
+    access,
+    faces_candidates,
+    given_answer,
+    report,
+    session,
+    sitting,
+)
 from service.content import check_text, refuse
 from service.domain import Attempt, Feedback, Language, Scope, Session
 from service.errors import FieldFault
@@ -124,7 +132,9 @@ def create_session_token(id: str) -> Response:
 
 
 @sessions.get("/sessions/<id>/report")
-@sessions.doc(**about("getSessionReport", scope=Scope.ATTEMPTS_READ, problems=("not_found",)))
+@sessions.doc(
+    **about("getSessionReport", scope=Scope.ATTEMPTS_READ, problems=("not_found",), page=True)
+)
 @needs(Scope.ATTEMPTS_READ)
 @sessions.output(ReportOut)
 def get_session_report(id: str) -> Response:
@@ -132,8 +142,15 @@ def get_session_report(id: str) -> Response:
 
     Of each question the last answer counts, by the last review if a person gave one. Scores are
     means over questions, those without an answer counted as 0; it can be asked for at any time.
+    With `Accept: text/html` it is a page to show or print, with the answers and their points.
     """
-    return json_response(report(cases.report(parts().store, id), datetime.now(UTC)))
+    found, now = cases.report(parts().store, id), datetime.now(UTC)
+    if printed.is_wanted():
+        response = printed.report_page(found, now, to_candidate=faces_candidates(caller()))
+    else:
+        response = json_response(report(found, now))
+    response.headers["Vary"] = "Accept, Accept-Language"
+    return response
 
 
 # For candidates ----------------------------------------------------------------------------------

@@ -1,0 +1,263 @@
+"""The words of the pages, in both languages: the only place where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from service.domain import Language
+
+TEXTS: Mapping[str, Mapping[str, str]] = {
+    # Every page
+    "site": {"en": "Pointmark", "zh": "Pointmark"},
+    "skip": {"en": "Skip to the content", "zh": "跳到正文"},
+    "nav": {"en": "Main", "zh": "主导航"},
+    "nav.questions": {"en": "Questions", "zh": "题目"},
+    "nav.history": {"en": "My history", "zh": "我的记录"},
+    "nav.docs": {"en": "API", "zh": "接口文档"},
+    "nav.language": {"en": "Language", "zh": "语言"},
+    # List
+    "list.title": {"en": "Practise", "zh": "练习"},
+    "list.lead": {
+        "en": "Pick a question, answer in your own words, and see which points you made.",
+        "zh": "选一道题，用自己的话作答，看看答到了哪些要点。",
+    },
+    "list.filter": {"en": "Choose questions", "zh": "筛选题目"},
+    "list.topic": {"en": "Topic", "zh": "主题"},
+    "list.difficulty": {"en": "Difficulty", "zh": "难度"},
+    "list.any": {"en": "Any", "zh": "不限"},
+    "list.show": {"en": "Show", "zh": "筛选"},
+    "list.draw": {"en": "Draw one at random", "zh": "随机抽一题"},
+    "list.none": {
+        "en": "No question fits. Choose another topic or difficulty.",
+        "zh": "没有符合条件的题目。请换一个主题或难度。",
+    },
+    "list.more": {"en": "More questions", "zh": "更多题目"},
+    "difficulty": {"en": "difficulty {level} of 5", "zh": "难度 {level}/5"},
+    # Question
+    "answer.label": {"en": "Your answer", "zh": "你的回答"},
+    "answer.help": {
+        "en": "English or Chinese. Full sentences are understood best. Ctrl+Enter sends it.",
+        "zh": "中文或英文均可，完整的句子最容易判准。按 Ctrl+Enter 提交。",
+    },
+    "answer.send": {"en": "Mark my answer", "zh": "提交评分"},
+    "answer.sending": {"en": "Marking…", "zh": "正在评分…"},
+    "answer.count": {
+        "en": "{chars} of {most} characters, {sentences} sentences",
+        "zh": "{chars}/{most} 字，{sentences} 句",
+    },
+    "answer.saved": {"en": "Saved in this browser.", "zh": "已保存在本浏览器中。"},
+    "answer.restored": {
+        "en": "Your unsent text was kept in this browser; here it is.",
+        "zh": "你未提交的文字保存在本浏览器中，已恢复。",
+    },
+    "answer.offline": {
+        "en": "The service cannot be reached. Your text is safe in this browser; send it again "
+        "when you are connected.",
+        "zh": "连不上服务。你的文字已保存在本浏览器中，连上之后请再提交。",
+    },
+    "answer.too_long": {
+        "en": "This answer has {n} characters; at most {most} are accepted. Shorten it and send "
+        "it again.",
+        "zh": "这个回答有 {n} 个字，最多 {most} 个。请删短后再提交。",
+    },
+    "answer.unstorable": {
+        "en": "This answer holds a character that cannot be stored. Remove it and send it again.",
+        "zh": "这个回答含有无法保存的字符。请删去后再提交。",
+    },
+    "answer.expired": {
+        "en": "This form was not recognised: it is old, or cookies are blocked. Your text is "
+        "still here; please send it again.",
+        "zh": "无法识别这个表单：可能已过期，或浏览器禁用了 Cookie。文字还在，请再提交一次。",
+    },
+    "answer.too_often": {
+        "en": "That was a lot of answers in a short time. Your text is still here; send it again "
+        "in {seconds} seconds.",
+        "zh": "短时间内提交太多了。文字还在，请 {seconds} 秒后再提交。",
+    },
+    "earlier": {"en": "Your earlier attempts", "zh": "你以前的作答"},
+    # Result
+    "result.title": {"en": "Your result", "zh": "评分结果"},
+    "result.score": {"en": "Score", "zh": "得分"},
+    "result.of": {"en": "of 100", "zh": "满分 100"},
+    "result.doubt": {
+        "en": "A person's mark would be about {error} points away from this on average.",
+        "zh": "与人工评分平均相差约 {error} 分。",
+    },
+    "result.review": {
+        "en": "The grader is unsure about this answer: a person should look at it.",
+        "zh": "评分器对这个回答没有把握，最好由人来看一看。",
+    },
+    "result.person": {"en": "Marked by a person.", "zh": "由人工评分。"},
+    "result.points": {"en": "Points", "zh": "要点"},
+    "result.points_help": {
+        "en": "Move to a point, or tap it, to see where in your answer it was found.",
+        "zh": "移到或点按一个要点，即可看到它在回答中的出处。",
+    },
+    "result.answer": {"en": "Your answer", "zh": "你的回答"},
+    "result.blank": {"en": "Nothing was written.", "zh": "没有作答。"},
+    "result.found": {"en": "Found in:", "zh": "出处："},
+    "result.hint": {"en": "Hint:", "zh": "提示："},
+    "result.show_point": {"en": "Show the point", "zh": "查看要点"},
+    "result.optional": {"en": "extra", "zh": "加分项"},
+    "result.hidden": {
+        "en": "The points of this question are not shown.",
+        "zh": "本题不公开要点。",
+    },
+    "result.wrong": {"en": "Worth another look", "zh": "值得再想一想"},
+    "result.wrong_hidden": {
+        "en": "Something here may be mistaken.",
+        "zh": "这里可能有误。",
+    },
+    "result.flags": {"en": "Remarks", "zh": "说明"},
+    "result.again": {"en": "Try again with this text", "zh": "在此基础上再答一次"},
+    "result.next": {"en": "Another question", "zh": "换一题"},
+    "point": {"en": "Point {number}", "zh": "要点 {number}"},
+    "verdict.covered": {"en": "covered", "zh": "答到"},
+    "verdict.partial": {"en": "partly covered", "zh": "部分答到"},
+    "verdict.missing": {"en": "missing", "zh": "没有答到"},
+    "verdict.contradicted": {"en": "the opposite was said", "zh": "说反了"},
+    "flag.blank": {"en": "No answer was written.", "zh": "没有作答。"},
+    "flag.too_short": {
+        "en": "The answer is very short: there is little to judge by.",
+        "zh": "回答很短，可判断的内容不多。",
+    },
+    "flag.off_topic": {
+        "en": "The answer seems to be about something else.",
+        "zh": "回答似乎与题目无关。",
+    },
+    "flag.copied_prompt": {
+        "en": "Much of the answer repeats the question, which earns nothing.",
+        "zh": "回答中有很多是重复题目，不计分。",
+    },
+    "flag.keyword_list": {
+        "en": "The answer is a list of words rather than sentences.",
+        "zh": "回答更像罗列关键词，而不是句子。",
+    },
+    "flag.repeated_text": {
+        "en": "The answer says the same thing several times; it counts once.",
+        "zh": "回答中有重复内容，只计一次。",
+    },
+    "flag.contradiction": {
+        "en": "The answer says the opposite of a point.",
+        "zh": "回答中有与要点相反的说法。",
+    },
+    "flag.low_confidence": {
+        "en": "The grader is unsure about this answer.",
+        "zh": "评分器对这个回答没有把握。",
+    },
+    "flag.unreadable_text": {
+        "en": "Much of the answer is in a script that the grader cannot read.",
+        "zh": "回答中很多文字是评分器读不懂的。",
+    },
+    # History
+    "history.title": {"en": "My history", "zh": "我的记录"},
+    "history.lead": {
+        "en": "Answers sent from this browser. Nobody else's page shows them.",
+        "zh": "从本浏览器提交的回答，不会显示在别人的页面上。",
+    },
+    "history.none": {"en": "Nothing yet.", "zh": "还没有记录。"},
+    "history.question": {"en": "Question", "zh": "题目"},
+    "history.when": {"en": "When (UTC)", "zh": "时间（UTC）"},
+    "history.older": {"en": "Older answers", "zh": "更早的回答"},
+    "history.erase": {"en": "Erase my history", "zh": "清除我的记录"},
+    "history.erase_help": {
+        "en": "Your answers and what was said of them are deleted for good, here and on the "
+        "server. Scores stay without a name, for statistics.",
+        "zh": "你的回答和对它们的评语会从本浏览器和服务器上永久删除。得分会匿名保留，用于统计。",
+    },
+    "history.sure": {"en": "Yes, erase all of it", "zh": "确认全部清除"},
+    "history.erased": {"en": "Your history was erased.", "zh": "你的记录已清除。"},
+    "history.refused": {
+        "en": "This form was not recognised. Nothing was erased; please try again.",
+        "zh": "无法识别这个表单，没有清除任何内容。请再试一次。",
+    },
+    # When something is in the way
+    "wait.title": {"en": "The grader is getting ready", "zh": "评分器正在准备"},
+    "wait.text": {
+        "en": "It is loading its language model, which takes some seconds. Your answer is kept and "
+        "is sent again by itself.",
+        "zh": "正在加载语言模型，需要几秒钟。你的回答已保留，会自动重新提交。",
+    },
+    "wait.again": {"en": "Send it again now", "zh": "现在重新提交"},
+    "missing.title": {"en": "There is no such page", "zh": "没有这个页面"},
+    "missing.text": {
+        "en": "The question may have been taken out of service, or the address has a slip in it.",
+        "zh": "这道题可能已下线，或者网址有误。",
+    },
+    "away.title": {"en": "The database does not answer", "zh": "数据库没有响应"},
+    "away.text": {
+        "en": "This page tries again by itself. What you wrote is kept in this browser.",
+        "zh": "本页会自动重试。你写的内容保存在本浏览器中。",
+    },
+    "large.title": {"en": "That was too much text", "zh": "文字太多"},
+    "large.text": {
+        "en": "Go back: what you wrote is kept in this browser. Shorten it and send it again.",
+        "zh": "请返回：你写的内容保存在本浏览器中。删短后再提交。",
+    },
+    "bad.title": {"en": "This address cannot be used", "zh": "无法使用这个网址"},
+    "bad.text": {
+        "en": "Something in it is not as the pages write it. Begin again at the questions.",
+        "zh": "其中有不是本站写出的内容。请从题目列表重新开始。",
+    },
+    "back": {"en": "To the questions", "zh": "回到题目列表"},
+    "off.text": {
+        "en": "This service is used through its API.",
+        "zh": "本服务通过接口使用。",
+    },
+    "off.docs": {"en": "API documentation", "zh": "接口文档"},
+    # Session report
+    "report.title": {"en": "Session report", "zh": "答题报告"},
+    "report.candidate": {"en": "Candidate", "zh": "答题人"},
+    "report.state": {"en": "State", "zh": "状态"},
+    "report.state.created": {"en": "not started", "zh": "未开始"},
+    "report.state.started": {"en": "under way", "zh": "进行中"},
+    "report.state.finished": {"en": "finished", "zh": "已完成"},
+    "report.state.expired": {"en": "time ran out", "zh": "已超时"},
+    "report.state.cancelled": {"en": "cancelled", "zh": "已取消"},
+    "report.started": {"en": "Started", "zh": "开始时间"},
+    "report.finished": {"en": "Finished", "zh": "完成时间"},
+    "report.made": {"en": "Report of", "zh": "报告时间"},
+    "report.score": {"en": "Total score", "zh": "总分"},
+    "report.topics": {"en": "By topic", "zh": "按主题"},
+    "report.topic": {"en": "Topic", "zh": "主题"},
+    "report.questions": {"en": "By question", "zh": "按题目"},
+    "report.question": {"en": "Question {number}", "zh": "第 {number} 题"},
+    "report.attempts": {
+        "en": "Attempts: {n}; the last one counts.",
+        "zh": "共作答 {n} 次，以最后一次为准。",
+    },
+    "report.unanswered": {"en": "Not answered.", "zh": "未作答。"},
+    "report.answer": {"en": "Answer", "zh": "回答"},
+    "report.note": {
+        "en": "Marks by the grader are an aid to a person's judgement. They compare sentences and "
+        "do not follow reasoning.",
+        "zh": "评分器的分数仅供人工判断参考：它比较的是句子，并不理解推理。",
+    },
+}
+
+
+def text(key: str, language: Language, **values: object) -> str:
+    """The text of a key, its places filled."""
+    found = TEXTS[key][language.value]
+    return found.format(**values) if values else found
+
+
+_TOPICS = {
+    "classical-ml": "经典机器学习",
+    "computer-vision": "计算机视觉",
+    "evaluation": "模型评估",
+    "losses": "损失函数",
+    "ml-systems": "机器学习系统",
+    "neural-networks": "神经网络",
+    "optimisation": "优化",
+    "regularisation": "正则化",
+    "sequence-models": "序列模型",
+    "training-practice": "训练实践",
+}
+"""Chinese names of the topics of our own bank."""
+
+
+def topic_name(topic: str, language: Language) -> str:
+    """A topic in words; authors' own topics are shown as they are."""
+    found = _TOPICS.get(topic) if language is Language.ZH else None
+    return found or topic.replace("-", " ")
