@@ -347,6 +347,8 @@ class Review:
     """The grade that stood when the review was made."""
     grouped: bool
     """True: the same review was given to several similar answers at once."""
+    blind: bool
+    """True: the reviewer had claimed the attempt, and was not shown the grade before."""
     created_at: datetime
 
 

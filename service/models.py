@@ -492,6 +492,8 @@ class ReviewRow(Base):
     reason: Mapped[str | None]
     """NULL once erased."""
     grouped: Mapped[bool]
+    blind: Mapped[bool]
+    """Whether the reviewer had claimed it and was not shown the grade."""
     created_at: Mapped[datetime]
 
 
@@ -535,6 +537,8 @@ class QueueRow(Base):
     """NULL while nobody holds it; a lease that ran out leaves its end here."""
     passed_by: Mapped[list[str]]
     """Reviewers who gave it back: it is not the next one for them."""
+    shown_to: Mapped[list[str]]
+    """Reviewers who were shown the grade: no review of theirs is blind."""
     reviewed_at: Mapped[datetime | None]
     """NULL while it waits for a review."""
 

@@ -67,8 +67,12 @@ def queue(
         return tx.reviews.page(filters, order, cursor=cursor, limit=limit)
 
 
-def claim(store: Store, attempt_id: str, reviewer: str, lease: timedelta) -> Waiting:
+def claim(
+    store: Store, attempt_id: str, reviewer: str, lease: timedelta, *, blind: bool
+) -> Waiting:
     """Lease an attempt to a reviewer, so that no other marks it meanwhile; again: for longer.
+
+    `blind`: the reviewer is not shown the grade; whoever is shown it once is not blind afterwards.
 
     Raises:
         InvalidInput: no reviewer's id.
@@ -77,15 +81,22 @@ def claim(store: Store, attempt_id: str, reviewer: str, lease: timedelta) -> Wai
     """
     _check_reviewer(reviewer)
     with store.transaction() as tx:
-        return tx.reviews.claim(attempt_id, reviewer, lease)
+        return tx.reviews.claim(attempt_id, reviewer, lease, blind=blind)
 
 
 def claim_next(
-    store: Store, filters: QueueFilter, order: QueueOrder, reviewer: str, lease: timedelta
+    store: Store,
+    filters: QueueFilter,
+    order: QueueOrder,
+    reviewer: str,
+    lease: timedelta,
+    *,
+    blind: bool,
 ) -> Waiting | None:
     """Lease the attempt that comes first and fits; None if none does.
 
-    Whoever holds one that fits gets that again. What a reviewer gave back goes to others.
+    Whoever holds one that fits gets that again. What a reviewer gave back goes to others. `blind`
+    as in `claim`.
 
     Raises:
         InvalidInput: no reviewer's id.
@@ -93,7 +104,7 @@ def claim_next(
     """
     _check_reviewer(reviewer)
     with store.transaction() as tx:
-        return tx.reviews.claim_next(filters, order, reviewer, lease)
+        return tx.reviews.claim_next(filters, order, reviewer, lease, blind=blind)
 
 
 def release(store: Store, attempt_id: str, reviewer: str) -> None:
@@ -292,13 +303,14 @@ def answer_groups(store: Store, ref: str, *, similarity: float) -> tuple[AnswerG
 
 
 def agreement(
-    store: Store, question: str | None = None, *, sampled: bool = False
+    store: Store, question: str | None = None, *, sampled: bool = False, blind: bool = False
 ) -> tuple[QuestionAgreement, ...]:
     """How far grader and reviewers agree, question by question, the worst first.
 
     Args:
         sampled: only of attempts drawn by chance. The others came to a person because of a doubt
             or an appeal, so over all the grader looks worse than it is.
+        blind: only reviews by people who did not know the grade. Who knows it tends to agree.
 
     Raises:
         NotFound: no such question.
@@ -306,7 +318,7 @@ def agreement(
     if question is not None:
         refuse("The filter cannot be used.", check_text(question, "#/question"))
     with store.snapshot() as tx:
-        pairs = list(tx.reviews.marked_pairs(question, sampled=sampled))
+        pairs = list(tx.reviews.marked_pairs(question, sampled=sampled, blind=blind))
     return agreements(pairs, shown=SHOWN_DISAGREEMENTS)
 
 

@@ -674,6 +674,7 @@ class AgreementIn(_Query):
 
     question: str | None = None
     sampled: Flagged = False
+    blind: Flagged = False
 
 
 # Out ---------------------------------------------------------------------------------------------
@@ -984,6 +985,7 @@ class ReviewOut(TypedDict):
     reason: str | None
     grade: str
     grouped: bool
+    blind: bool
     created_at: datetime
 
 
@@ -1011,6 +1013,7 @@ class MadeReview(_Out):
     reason: str
     grade: str
     grouped: bool
+    blind: bool
     created_at: datetime
 
 

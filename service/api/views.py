@@ -494,6 +494,7 @@ def review(found: Review) -> Data:
         "reason": found.reason,
         "grade": found.grade_id,
         "grouped": found.grouped,
+        "blind": found.blind,
         "created_at": moment(found.created_at),
     }
 

@@ -113,8 +113,11 @@ class Reviews:
             ),
         )
 
-    def claim(self, attempt_id: str, reviewer: str, lease: timedelta) -> Waiting:
+    def claim(self, attempt_id: str, reviewer: str, lease: timedelta, *, blind: bool) -> Waiting:
         """Lease an attempt of the queue to a reviewer, or lengthen the lease.
+
+        Args:
+            blind: whether the reviewer is not shown the grade.
 
         Raises:
             NotFound: the attempt does not wait for a review.
@@ -124,17 +127,26 @@ class Reviews:
         mine = and_(
             QueueRow.attempt_id == uuid, or_(_FREE, and_(_OPEN, QueueRow.claimed_by == reviewer))
         )
-        if not self._lease(mine, reviewer, lease):
+        if not self._lease(mine, reviewer, lease, blind=blind):
             raise self._why_not(uuid, attempt_id)
         return self._one(uuid)
 
     def claim_next(
-        self, filters: QueueFilter, order: QueueOrder, reviewer: str, lease: timedelta
+        self,
+        filters: QueueFilter,
+        order: QueueOrder,
+        reviewer: str,
+        lease: timedelta,
+        *,
+        blind: bool,
     ) -> Waiting | None:
         """Lease the attempt to a reviewer that comes first; None if none is left.
 
         The one that the reviewer holds already comes before all, so asking twice takes one. What
         the reviewer gave back is not offered again.
+
+        Args:
+            blind: whether the reviewer is not shown the grade.
 
         Raises:
             NotFound: the question of the filter does not exist.
@@ -152,7 +164,7 @@ class Reviews:
         uuid = self._session.scalar(wanted)
         if uuid is None:
             return None
-        self._lease(QueueRow.attempt_id == uuid, reviewer, lease)
+        self._lease(QueueRow.attempt_id == uuid, reviewer, lease, blind=blind)
         return self._one(uuid)
 
     def release(self, attempt_id: str, reviewer: str) -> None:
@@ -175,12 +187,14 @@ class Reviews:
         if not self._session.scalar(select(QueueRow.attempt_id).where(QueueRow.attempt_id == uuid)):
             raise NotFound(f"The attempt {attempt_id!r} does not wait for a review.")
 
-    def _lease(self, condition: ColumnElement[bool], reviewer: str, lease: timedelta) -> bool:
+    def _lease(
+        self, condition: ColumnElement[bool], reviewer: str, lease: timedelta, *, blind: bool
+    ) -> bool:
+        values: dict[str, Any] = {"claimed_by": reviewer, "claimed_until": func.now() + lease}
+        if not blind:
+            values["shown_to"] = _with(QueueRow.shown_to, reviewer)
         taken = self._session.execute(
-            update(QueueRow)
-            .where(condition)
-            .values(claimed_by=reviewer, claimed_until=func.now() + lease)
-            .returning(QueueRow.attempt_id)
+            update(QueueRow).where(condition).values(values).returning(QueueRow.attempt_id)
         )
         return taken.one_or_none() is not None
 
@@ -265,10 +279,7 @@ class Reviews:
             Claimed: another reviewer holds it.
         """
         uuid = self._lock_candidate(attempt_id)
-        place = select(QueueRow).where(QueueRow.attempt_id == uuid, _HELD).with_for_update()
-        held = self._session.scalars(place).one_or_none()
-        if held is not None and held.claimed_by != judgement.reviewer:
-            raise _claimed(attempt_id, held.claimed_until)
+        blind = self._is_blind(uuid, attempt_id, judgement.reviewer)
         row = {
             "id": ids.new_uuid(),
             "attempt_id": uuid,
@@ -279,13 +290,34 @@ class Reviews:
             "verdicts": dict(judgement.verdicts),
             "reason": judgement.reason,
             "grouped": grouped,
+            "blind": blind,
             "created_at": datetime.now(UTC),
         }
         self._session.execute(insert(ReviewRow), row)
+        # Whoever has judged may look at the grade now, and is not blind if it comes back.
+        shown_to = _with(QueueRow.shown_to, judgement.reviewer)
         self._session.execute(
-            update(QueueRow).where(QueueRow.attempt_id == uuid).values(reviewed_at=func.now())
+            update(QueueRow)
+            .where(QueueRow.attempt_id == uuid)
+            .values(reviewed_at=func.now(), shown_to=shown_to)
         )
         return _review(ReviewRow(**row))
+
+    def _is_blind(self, uuid: UUID, attempt_id: str, reviewer: str) -> bool:
+        """Whether a review by this reviewer is blind.
+
+        Raises:
+            Claimed: another reviewer holds the attempt.
+        """
+        place = select(QueueRow, _HELD.label("held")).where(QueueRow.attempt_id == uuid)
+        row = self._session.execute(place.with_for_update()).one_or_none()
+        if row is None:
+            return False
+        if row.QueueRow.claimed_by != reviewer:
+            if row.held:
+                raise _claimed(attempt_id, row.QueueRow.claimed_until)
+            return False
+        return reviewer not in row.QueueRow.shown_to
 
     def _lock_candidate(self, attempt_id: str) -> UUID:
         """The attempt's row id, with a lock that keeps its candidate from being erased."""
@@ -305,11 +337,14 @@ class Reviews:
 
     # Looking back
 
-    def marked_pairs(self, question: str | None, *, sampled: bool) -> Iterator[MarkedPair]:
+    def marked_pairs(
+        self, question: str | None, *, sampled: bool, blind: bool
+    ) -> Iterator[MarkedPair]:
         """The last review of each attempt beside the grade that stood.
 
         Args:
             sampled: only attempts that were drawn by chance.
+            blind: only reviews that were made without sight of the grade.
 
         Raises:
             NotFound: no such question.
@@ -338,6 +373,8 @@ class Reviews:
         if question is not None:
             *_, condition = self._fitting(QueueFilter(question=question))
             wanted = wanted.where(condition)
+        if blind:
+            wanted = wanted.where(ReviewRow.blind)
         if sampled:
             drawn = literal(WaitReason.SAMPLE.value) == any_(QueueRow.reasons)
             wanted = wanted.join(QueueRow, QueueRow.attempt_id == ReviewRow.attempt_id).where(drawn)
@@ -468,7 +505,13 @@ def _queued(uuid: UUID, reasons: Collection[WaitReason], grade: Grade) -> dict[s
         "flags": [flag.code.value for flag in grade.flags],
         "queued_at": datetime.now(UTC),
         "passed_by": [],
+        "shown_to": [],
     }
+
+
+def _with(names: Any, name: str) -> ColumnElement[Any]:
+    """A list of names with one more, once."""
+    return func.array_append(func.array_remove(names, name), name)
 
 
 def _claimed(attempt_id: str, until: datetime | None) -> Claimed:
@@ -523,5 +566,6 @@ def _review(row: ReviewRow) -> Review:
         reason=row.reason or "",
         grade_id=ids.show(ids.Kind.GRADE, row.grade_id),
         grouped=row.grouped,
+        blind=row.blind,
         created_at=row.created_at,
     )

@@ -73,7 +73,7 @@ class Office:
                 return found
 
     def next(self, reviewer: str, filters: QueueFilter = ANY) -> str | None:
-        item = reviewing.claim_next(self.store, filters, OLDEST, reviewer, HOUR)
+        item = reviewing.claim_next(self.store, filters, OLDEST, reviewer, HOUR, blind=True)
         return None if item is None else item.attempt_id
 
     def review(self, attempt_id: str, **changes: Any) -> Any:
@@ -148,10 +148,10 @@ def test_the_queue_is_filtered(office: Office) -> None:
 
 def test_a_claimed_attempt_is_nobody_elses_until_the_lease_ends(office: Office) -> None:
     attempt = office.submit()
-    reviewing.claim(office.store, attempt, "grace", HOUR)
+    reviewing.claim(office.store, attempt, "grace", HOUR, blind=True)
 
     with pytest.raises(Claimed) as refused:
-        reviewing.claim(office.store, attempt, "alan", HOUR)
+        reviewing.claim(office.store, attempt, "alan", HOUR, blind=True)
     with pytest.raises(Claimed):
         office.review(attempt, reviewer="alan", score=1.0)
     assert office.next("alan") is None
@@ -159,11 +159,11 @@ def test_a_claimed_attempt_is_nobody_elses_until_the_lease_ends(office: Office) 
     assert office.waiting(QueueFilter(state=QueueState.CLAIMED)) == [attempt]
 
     # The same reviewer may lengthen, or here shorten, the lease.
-    reviewing.claim(office.store, attempt, "grace", timedelta(seconds=-1))
+    reviewing.claim(office.store, attempt, "grace", timedelta(seconds=-1), blind=True)
     assert office.waiting() == [attempt]
     assert office.next("alan") == attempt
     with pytest.raises(Claimed):
-        reviewing.claim(office.store, attempt, "grace", HOUR)
+        reviewing.claim(office.store, attempt, "grace", HOUR, blind=True)
 
 
 def test_the_next_one_is_the_one_in_hand_until_it_is_done_or_given_back(office: Office) -> None:
@@ -185,7 +185,7 @@ def test_the_next_one_is_the_one_in_hand_until_it_is_done_or_given_back(office: 
 
 def test_releasing_what_another_holds_does_nothing(office: Office) -> None:
     attempt = office.submit()
-    reviewing.claim(office.store, attempt, "grace", HOUR)
+    reviewing.claim(office.store, attempt, "grace", HOUR, blind=True)
 
     reviewing.release(office.store, attempt, "alan")
 
@@ -221,7 +221,7 @@ def test_of_reviewers_who_claim_one_attempt_at_once_one_gets_it(office: Office) 
     def ask(reviewer: str) -> None:
         start.wait()
         try:
-            reviewing.claim(office.store, attempt, reviewer, HOUR)
+            reviewing.claim(office.store, attempt, reviewer, HOUR, blind=True)
             got.append(reviewer)
         except Claimed:
             pass
@@ -423,7 +423,7 @@ def test_a_group_is_reviewed_whole_or_not_at_all(office: Office) -> None:
         *(office.submit() for _ in range(3)),
         office.submit(ref="other"),
     )
-    reviewing.claim(office.store, held, "alan", HOUR)
+    reviewing.claim(office.store, held, "alan", HOUR, blind=True)
 
     def attempt_it(*attempts: str) -> None:
         reviewing.review_group(
@@ -462,6 +462,34 @@ def test_agreement_is_of_the_last_review_with_the_grade_that_stood(office: Offic
         (second, 26.7),
         (third, 86.7),
     ]
+
+
+def test_a_review_is_blind_where_the_grade_was_never_shown(office: Office) -> None:
+    never, unclaimed, seen, others = (office.submit() for _ in range(4))
+    reviewing.claim(office.store, never, "grace", HOUR, blind=True)
+    for blind in (True, False, True):
+        reviewing.claim(office.store, seen, "grace", HOUR, blind=blind)
+    reviewing.claim(office.store, others, "alan", HOUR, blind=False)
+    reviewing.release(office.store, others, "alan")
+    reviewing.claim(office.store, others, "grace", HOUR, blind=True)
+
+    made = {each: office.review(each, score=50.0).blind for each in (never, unclaimed, seen, others)}
+
+    assert made == {never: True, unclaimed: False, seen: False, others: True}
+    kept = usecases.attempt(office.store, never).reviews[-1]
+    assert kept.blind
+    (found,) = reviewing.agreement(office.store, blind=True)
+    assert found.reviews == 2
+
+
+def test_who_has_judged_an_answer_is_not_blind_when_it_comes_back(office: Office) -> None:
+    attempt = office.submit()
+    reviewing.claim(office.store, attempt, "grace", HOUR, blind=True)
+    assert office.review(attempt, score=50.0).blind
+    reviewing.appeal(office.store, attempt, "No.", actor=office.key)
+    reviewing.claim(office.store, attempt, "grace", HOUR, blind=True)
+
+    assert not office.review(attempt, score=50.0).blind
 
 
 def test_agreement_can_be_asked_of_chance_draws_alone(office: Office) -> None:

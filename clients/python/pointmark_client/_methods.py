@@ -305,7 +305,8 @@ class PlatformMethods(Sender):
 
         By question and point, the worst question first. What came to a person because of a doubt
         makes the grader look worse than it is: `sampled=true` counts only attempts drawn by
-        chance.
+        chance. Who knows the grade tends to agree with it: `blind=true` counts only reviews
+        without that knowledge.
 
         Needs the scope `review`.
         """
@@ -414,7 +415,8 @@ class PlatformMethods(Sender):
 
         Of each question the last answer counts, by the last review if a person gave one. Scores
         are means over questions, those without an answer counted as 0; it can be asked for at any
-        time.
+        time. With `Accept: text/html` it is a page to show or print, with the answers and their
+        points.
 
         Needs the scope `attempts:read`.
         """

@@ -711,6 +711,7 @@ class MadeKey(TypedDict):
 class MadeReview(TypedDict):
     """A review as kept."""
 
+    blind: bool
     created_at: str
     grade: str
     grouped: bool
@@ -1030,6 +1031,7 @@ class ReviewIn(TypedDict):
 class ReviewOut(TypedDict):
     """A person's mark. Candidates are not told who gave it."""
 
+    blind: bool
     created_at: str
     grade: str
     grouped: bool
@@ -1264,6 +1266,7 @@ class GetAgreementQuery(TypedDict):
 
     question: NotRequired[str]
     sampled: NotRequired[bool]
+    blind: NotRequired[bool]
 
 
 class GetBatchResultsQuery(TypedDict):

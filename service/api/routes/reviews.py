@@ -77,6 +77,7 @@ def claim_next_review(body: ClaimNextIn) -> Response:
         QueueOrder(body.order),
         body.reviewer,
         timedelta(minutes=body.lease_minutes),
+        blind=body.blind,
     )
     return Response(status=204) if item is None else _sheet(item, blind=body.blind)
 
@@ -92,7 +93,8 @@ def claim_review(id: str, body: ClaimIn) -> Response:
     Nobody else can claim or review it until the lease ends. Claiming it again renews the lease.
     """
     lease = timedelta(minutes=body.lease_minutes)
-    return _sheet(reviewing.claim(parts().store, id, body.reviewer, lease), blind=body.blind)
+    item = reviewing.claim(parts().store, id, body.reviewer, lease, blind=body.blind)
+    return _sheet(item, blind=body.blind)
 
 
 @reviews.delete("/attempts/<id>/claim")
@@ -209,9 +211,12 @@ def get_agreement(query: AgreementIn) -> Response:
     """Compare grader and reviewers.
 
     By question and point, the worst question first. What came to a person because of a doubt makes
-    the grader look worse than it is: `sampled=true` counts only attempts drawn by chance.
+    the grader look worse than it is: `sampled=true` counts only attempts drawn by chance. Who knows
+    the grade tends to agree with it: `blind=true` counts only reviews without that knowledge.
     """
-    found = reviewing.agreement(parts().store, query.question, sampled=query.sampled)
+    found = reviewing.agreement(
+        parts().store, query.question, sampled=query.sampled, blind=query.blind
+    )
     return page([question_agreement(each) for each in found], None)
 
 
