@@ -476,6 +476,8 @@ class QuestionStatistics:
     reviewed: int
     flags: Mapping[str, int]
     misconceptions: Mapping[str, int]
+    median_seconds: float | None
+    """From a session's start, or the answer before in it, to the answer; None without sessions."""
     points: tuple[PointStatistics, ...]
     computed_at: datetime
 

@@ -1306,6 +1306,7 @@ class StatisticsOut(_Out):
     mean: float | None
     deviation: float | None
     discrimination: float | None
+    median_seconds: float | None
     needs_review: int
     reviewed: int
     flags: list[FlagCount]

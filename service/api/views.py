@@ -587,6 +587,7 @@ def statistics(version: QuestionVersion, found: QuestionStatistics) -> Data:
         "mean": found.mean,
         "deviation": found.deviation,
         "discrimination": found.discrimination,
+        "median_seconds": found.median_seconds,
         "needs_review": found.needs_review,
         "reviewed": found.reviewed,
         "flags": [{"code": code, "attempts": n} for code, n in found.flags.items()],

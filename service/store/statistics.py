@@ -9,6 +9,7 @@ from sqlalchemy import (
     ScalarSelect,
     Subquery,
     and_,
+    extract,
     func,
     literal_column,
     select,
@@ -24,6 +25,7 @@ from service.models import (
     PointGradeRow,
     PointRow,
     ReviewRow,
+    SessionRow,
     VersionRow,
 )
 
@@ -94,6 +96,7 @@ class Statistics:
             reviewed=row.reviewed,
             flags=self._counted(version_id, "flags", "code"),
             misconceptions=self._counted(version_id, "misconceptions", "key"),
+            median_seconds=self._median_seconds(version_id),
             points=self._points(version_id),
             computed_at=row.computed_at,
         )
@@ -112,6 +115,34 @@ class Statistics:
             .subquery()
         )
         return _rounded(self._session.scalar(select(func.corr(others.c.score, others.c.others))), 3)
+
+    def _median_seconds(self, version_id: UUID) -> float | None:
+        """From the session's start, or the candidate's answer before in it, to the answer."""
+        results = _results(VersionRow.question_id == _question_of(version_id))
+        here = (
+            select(AttemptRow.session_id)
+            .join(results, results.c.attempt_id == AttemptRow.id)
+            .where(results.c.version_id == version_id)
+        )
+        begun = func.lag(AttemptRow.created_at).over(
+            partition_by=AttemptRow.session_id, order_by=AttemptRow.id
+        )
+        steps = (
+            select(
+                AttemptRow.id,
+                (AttemptRow.created_at - func.coalesce(begun, SessionRow.started_at)).label("took"),
+            )
+            .join(SessionRow, SessionRow.id == AttemptRow.session_id)
+            .where(AttemptRow.session_id.in_(here))
+            .subquery("steps")
+        )
+        seconds = extract("epoch", steps.c.took)
+        wanted = (
+            select(func.percentile_cont(0.5).within_group(seconds))
+            .join(results, results.c.attempt_id == steps.c.id)
+            .where(results.c.version_id == version_id)
+        )
+        return _rounded(self._session.scalar(wanted), 1)
 
     def _counted(self, version_id: UUID, column: str, name: str) -> dict[str, int]:
         """How many attempts have each of the things that a list in the grade names."""

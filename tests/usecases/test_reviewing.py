@@ -473,7 +473,9 @@ def test_a_review_is_blind_where_the_grade_was_never_shown(office: Office) -> No
     reviewing.release(office.store, others, "alan")
     reviewing.claim(office.store, others, "grace", HOUR, blind=True)
 
-    made = {each: office.review(each, score=50.0).blind for each in (never, unclaimed, seen, others)}
+    made = {
+        each: office.review(each, score=50.0).blind for each in (never, unclaimed, seen, others)
+    }
 
     assert made == {never: True, unclaimed: False, seen: False, others: True}
     kept = usecases.attempt(office.store, never).reviews[-1]

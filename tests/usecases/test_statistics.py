@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
-from service import reviewing, usecases
-from service.domain import Answer, FlagCode, Verdict
+from service import ids, reviewing, sessions, usecases
+from service.domain import Answer, Feedback, FlagCode, Scope, Verdict
 from service.errors import NotFound, NotPublished
-from service.exchange import Judgement
+from service.exchange import Judgement, SessionPlan
 from service.grader import Marked
 from service.store import Store
 from service.usecases import QuestionCache
@@ -157,3 +159,58 @@ def test_flags_and_doubts_are_counted(course: Course) -> None:
 
     assert (found.attempts, found.candidates, found.needs_review) == (3, 1, 2)
     assert found.flags == {FlagCode.BLANK.value: 2}
+
+
+def test_the_time_of_an_answer_begins_with_the_session_or_the_answer_before(
+    course: Course, clean_database_url: str
+) -> None:
+    key, _ = usecases.create_key(course.store, name="desk", scopes=[Scope.ADMIN], actor=None)
+    course.submit("outside", "50 covered missing")
+    for candidate, first, second in (("ada", 10, 90), ("bob", 30, 20), ("eve", 50, 5)):
+        made = sessions.create(course.store, plan(candidate), actor=key).session_id
+        sessions.start(course.store, made)
+        attempts = [answered(course, made, slug) for slug in ("why-relu", "other")]
+        with psycopg.connect(clean_database_url) as connection:
+            connection.execute("SET session_replication_role = replica")  # past the triggers
+            for attempt, seconds in zip(attempts, (first, first + second), strict=True):
+                connection.execute(
+                    "UPDATE attempts SET created_at = started_at + %s FROM sessions "
+                    "WHERE sessions.id = session_id AND attempts.id = %s",
+                    (timedelta(seconds=seconds), ids.uuid_of(ids.Kind.ATTEMPT, attempt)),
+                )
+
+    times = {
+        slug: usecases.question_statistics(course.store, slug)[1].median_seconds
+        for slug in ("why-relu", "other")
+    }
+
+    assert times == {"why-relu": 30.0, "other": 20.0}
+
+
+def plan(candidate: str) -> SessionPlan:
+    return SessionPlan(
+        candidate=candidate,
+        questions=("why-relu", "other"),
+        language=None,
+        time_limit=None,
+        extra_time=timedelta(),
+        opens_at=None,
+        closes_at=datetime.now(UTC) + timedelta(days=1),
+        attempts_allowed=1,
+        feedback=Feedback.NEVER,
+        metadata={},
+    )
+
+
+def answered(course: Course, session: str, slug: str) -> str:
+    grader: Any = Told()
+    _, made = sessions.answer(
+        course.store,
+        grader,
+        course.cache,
+        session,
+        slug,
+        Answer(text="50 covered missing"),
+        received_at=datetime.now(UTC),
+    )
+    return made.attempt_id

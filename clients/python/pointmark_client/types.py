@@ -1171,6 +1171,7 @@ class StatisticsOut(TypedDict):
     discrimination: float | None
     flags: list[FlagCount]
     mean: float | None
+    median_seconds: float | None
     misconceptions: list[MisconceptionCount]
     needs_review: int
     points: list[PointStatisticsOut]
