@@ -2,10 +2,10 @@
 
 Sentences are compared by their vectors less the mean of what the question itself says. The vectors
 of an encoder crowd into a narrow cone, and all that is said about one question into a narrower one
-still; from the middle of that, two wordings of one idea stand out. Where one in a hundred pairs of phrasings
-of two points passes, in the questions of `seed/`, this lets nearly twice as many pairs of phrasings of
-one point pass as cosines of the vectors as they are, or less the mean of their language; and one
-threshold fits both languages.
+still; from the middle of that, two wordings of one idea stand out. Where one in a hundred pairs of
+phrasings of two points passes, in the questions of `seed/`, this lets nearly twice as many pairs of
+phrasings of one point pass as cosines of the vectors as they are, or less the mean of their
+language; and one threshold fits both languages.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class NearestPoint:
 
     key: str
     similarity: float
-    """Cosine, as `ALIKE`. Phrasings of points that a rubric lacks come as near as 0.26 to one that it
-    has in half of the cases, and beyond 0.43 in one of twenty."""
+    """Cosine, as `ALIKE`. Phrasings of points that a rubric lacks come as near as 0.26 to one that
+    it has in half of the cases, and beyond 0.43 in one of twenty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,54 +146,54 @@ def suggested(
     if len(own) < ENOUGH:
         own += [vector for answer in answers for vector in answer.vectors[answer.told]]
     rows = [
-        (owner, sentence)
+        (owner, row)
         for owner, answer in enumerate(answers)
-        for sentence in np.flatnonzero(~answer.told).tolist()
+        for row in np.flatnonzero(~answer.told).tolist()
     ]
     if len(own) < ENOUGH or not rows:
         return ()
     middle = np.mean(own, axis=0)
+    vectors = _from(middle, [answers[owner].vectors[row] for owner, row in rows])
     owners = np.array([owner for owner, _ in rows])
-    vectors = _from(middle, np.stack([answers[owner].vectors[row] for owner, row in rows]))
     points = [wording for wording in wordings if wording.point is not None]
-    phrased = _from(middle, np.stack([each.vector for each in points])) if points else None
+    phrased = _from(middle, [wording.vector for wording in points])
     least = max(FEWEST, math.ceil(LEAST_SHARE * len(answers)))
     found = []
     for members in itertools.islice(_stars(vectors, owners, similarity, least), MOST_SHOWN):
         order = members[np.argsort(-(vectors[members] @ vectors[members].mean(axis=0)))]
         # The nearest sentence of each candidate, in that order.
-        firsts = order[np.sort(np.unique(owners[order], return_index=True)[1])]
-        nearest = None
-        if phrased is not None:
-            cosines = phrased @ vectors[order[0]]
-            best = int(cosines.argmax())
-            nearest = NearestPoint(
-                key=str(points[best].point), similarity=round(float(cosines[best]), 4)
-            )
-        examples = tuple(
-            Example(
-                attempt_id=answers[rows[row][0]].attempt_id,
-                text=answers[rows[row][0]].sentences[rows[row][1]],
-            )
-            for row in firsts[:MOST_EXAMPLES].tolist()
-        )
-        scores = [answers[owner].score for owner in owners[firsts].tolist()]
-        found.append(
-            Suggestion(
-                text=examples[0].text,
-                candidates=len(firsts),
-                share=round(len(firsts) / len(answers), 4),
-                mean=round(float(np.mean(scores)), 1),
-                examples=examples,
-                nearest_point=nearest,
-            )
-        )
+        firsts = order[np.sort(np.unique(owners[order], return_index=True)[1])].tolist()
+        nearest = _nearest(points, phrased @ vectors[firsts[0]]) if points else None
+        found.append(_suggestion(answers, [rows[row] for row in firsts], nearest))
     return tuple(found)
 
 
-def _from(middle: Vectors, vectors: Vectors) -> Vectors:
+def _suggestion(
+    answers: Sequence[Written], said: Sequence[tuple[int, int]], nearest: NearestPoint | None
+) -> Suggestion:
+    """`said`: of each candidate, which answer and which sentence of it."""
+    examples = tuple(
+        Example(attempt_id=answers[owner].attempt_id, text=answers[owner].sentences[row])
+        for owner, row in said[:MOST_EXAMPLES]
+    )
+    return Suggestion(
+        text=examples[0].text,
+        candidates=len(said),
+        share=round(len(said) / len(answers), 4),
+        mean=round(float(np.mean([answers[owner].score for owner, _ in said])), 1),
+        examples=examples,
+        nearest_point=nearest,
+    )
+
+
+def _nearest(points: Sequence[Wording], cosines: Vectors) -> NearestPoint:
+    best = int(cosines.argmax())
+    return NearestPoint(key=str(points[best].point), similarity=round(float(cosines[best]), 4))
+
+
+def _from(middle: Vectors, vectors: Sequence[Vectors]) -> Vectors:
     """Unit vectors (n, d) as seen from the middle; what lies in it stays zero."""
-    seen = vectors - middle
+    seen = np.array(vectors).reshape(-1, len(middle)) - middle
     norms = np.linalg.norm(seen, axis=1, keepdims=True)
     return np.asarray(seen / np.where(norms > 1e-6, norms, np.inf), dtype=np.float32)
 

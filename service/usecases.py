@@ -247,7 +247,7 @@ def question_statistics(
     """
     served = None if number is not None else store.published_version(ref)
     with store.snapshot() as tx:
-        found = tx.questions.latest(ref, number) if served is None else tx.questions.version(served)
+        found = _numbered(tx, ref, number, served)
         return found, tx.statistics.of(ids.uuid_of(ids.Kind.VERSION, found.version_id))
 
 
@@ -270,13 +270,19 @@ def suggested_points(
     """
     served = None if number is not None else store.published_version(ref)
     with store.snapshot() as tx:
-        found = tx.questions.latest(ref, number) if served is None else tx.questions.version(served)
+        found = _numbered(tx, ref, number, served)
         version_id = ids.uuid_of(ids.Kind.VERSION, found.version_id)
         good = tx.statistics.good_answers(version_id, language)
         revision = good.encoder_revision
         kept = None if revision is None else tx.question_vectors.get(version_id, revision)
     wordings = [] if kept is None else _wordings(found.content, kept, good.language)
     return found, good, suggested(good.answers, wordings, similarity)
+
+
+def _numbered(
+    tx: Transaction, ref: str, number: int | None, served: UUID | None
+) -> QuestionVersion:
+    return tx.questions.latest(ref, number) if served is None else tx.questions.version(served)
 
 
 def _wordings(content: Question, kept: KeptQuestion, language: Language | None) -> list[Wording]:
