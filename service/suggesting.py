@@ -74,7 +74,7 @@ class GoodAnswers:
     """The better half of the answers to one version of a question in one language."""
 
     language: Language | None
-    """None without attempts."""
+    """None if none was asked for and there are no attempts."""
     encoder_revision: str | None
     """Whose vectors these are; None without attempts."""
     attempts: int

@@ -1347,7 +1347,7 @@ class SuggestedPoint(TypedDict):
 class SuggestedPoints(_Out):
     """Ideas that no point covers, the most frequent first, as of `computed_at`.
 
-    `language` is null where there are no attempts.
+    `language` is null where none was asked for and there are no attempts.
     """
 
     question: AttemptQuestion

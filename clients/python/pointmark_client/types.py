@@ -1221,7 +1221,7 @@ class SuggestedPoint(TypedDict):
 class SuggestedPoints(TypedDict):
     """Ideas that no point covers, the most frequent first, as of `computed_at`.
 
-    `language` is null where there are no attempts.
+    `language` is null where none was asked for and there are no attempts.
     """
 
     attempts: int
