@@ -37,6 +37,7 @@ from service.domain import (
     Answer,
     ApiKey,
     Attempt,
+    Language,
     Page,
     Question,
     QuestionVersion,
@@ -53,9 +54,11 @@ from service.exchange import (
     QuestionStatistics,
     Quota,
 )
+from service.grader.language import detect
+from service.suggesting import ALIKE, GoodAnswers, Suggestion, Wording, suggested
 
 if TYPE_CHECKING:
-    from service.grader import Grader, PreparedQuestion
+    from service.grader import Grader, KeptQuestion, PreparedQuestion
     from service.store import Store, Transaction
 
 Result = TypeVar("Result")
@@ -244,8 +247,58 @@ def question_statistics(
     """
     served = None if number is not None else store.published_version(ref)
     with store.snapshot() as tx:
-        found = tx.questions.latest(ref, number) if served is None else tx.questions.version(served)
+        found = _numbered(tx, ref, number, served)
         return found, tx.statistics.of(ids.uuid_of(ids.Kind.VERSION, found.version_id))
+
+
+def suggested_points(
+    store: Store,
+    ref: str,
+    number: int | None = None,
+    *,
+    language: Language | None = None,
+    similarity: float = ALIKE,
+) -> tuple[QuestionVersion, GoodAnswers, tuple[Suggestion, ...]]:
+    """What many good candidates write and no point of a version covers; as `question_statistics`.
+
+    Of answers in `language`, or in the one that most are in. Everything comes from what is stored;
+    the question's own vectors are not if a verifier is at work, and then no nearest point is named.
+
+    Raises:
+        NotFound: no such question or version, or the question is archived.
+        NotPublished: it has only a draft.
+    """
+    served = None if number is not None else store.published_version(ref)
+    with store.snapshot() as tx:
+        found = _numbered(tx, ref, number, served)
+        version_id = ids.uuid_of(ids.Kind.VERSION, found.version_id)
+        good = tx.statistics.good_answers(version_id, language)
+        revision = good.encoder_revision
+        kept = None if revision is None else tx.question_vectors.get(version_id, revision)
+    wordings = [] if kept is None else _wordings(found.content, kept, good.language)
+    return found, good, suggested(good.answers, wordings, similarity)
+
+
+def _numbered(
+    tx: Transaction, ref: str, number: int | None, served: UUID | None
+) -> QuestionVersion:
+    return tx.questions.latest(ref, number) if served is None else tx.questions.version(served)
+
+
+def _wordings(content: Question, kept: KeptQuestion, language: Language | None) -> list[Wording]:
+    """A question's own texts in a language, in the order in which their vectors are kept."""
+    said: list[tuple[str | None, str]] = [
+        (point.key, text) for point in content.points for _, text in point.texts()
+    ]
+    said += [(None, text) for wrong in content.misconceptions for _, text in wrong.texts()]
+    said += [(None, text) for text in content.prompt.values()]
+    if len(said) != len(kept.said.vectors):
+        return []
+    return [
+        Wording(point=key, vector=vector)
+        for (key, text), vector in zip(said, kept.said.vectors, strict=True)
+        if detect(text) == language
+    ]
 
 
 def export_questions(store: Store) -> Iterator[QuestionVersion]:

@@ -21,6 +21,7 @@ ALLOWED = {
     "signatures": set(),
     "outgoing": {"exchange"},
     "grouping": {"domain"},
+    "suggesting": {"domain"},
     "grader": {"domain", "errors"},
     "content": {"domain", "errors", "exchange", "grader"},
     "interchange": {"content", "domain", "errors", "grader", "ids"},
@@ -30,8 +31,10 @@ ALLOWED = {
     "verifier": {"encoder", "errors", "network"},
     "assembly": {"config", "content", "encoder", "grader", "verifier"},
     "localdb": {"errors"},
-    "store": {"domain", "errors", "exchange", "grader", "grouping", "ids", "models"},
-    "usecases": {"content", "domain", "errors", "events", "exchange", "grader", "store"},
+    "store": {"domain", "errors", "exchange", "grader", "grouping", "ids", "models", "suggesting"},
+    "usecases": {
+        *("content", "domain", "errors", "events", "exchange", "grader", "store", "suggesting"),
+    },
     "reviewing": {
         *("agreement", "content", "domain", "errors", "events", "exchange", "grader"),
         *("grouping", "store", "usecases"),
@@ -66,7 +69,7 @@ ALLOWED = {
     "api": {
         *("agreement", "batches", "config", "content", "domain", "errors", "exchange", "grader"),
         *("grouping", "importing", "interchange", "regrading", "retention", "reviewing"),
-        *("sessions", "store", "texts", "usecases", "webhooks"),
+        *("sessions", "store", "suggesting", "texts", "usecases", "webhooks"),
     },
 }
 """Each room, and the rooms below that it may use. The outermost ones (app, cli) may use all."""

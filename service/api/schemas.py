@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from service.batches import MOST_ITEMS
+from service.suggesting import ALIKE
 
 _STRICT = ConfigDict(strict=True, extra="forbid")
 
@@ -657,6 +658,13 @@ class StatisticsIn(_Query):
     version: Annotated[int, Field(ge=1, le=999_999_999), BeforeValidator(_whole_number)] | None = (
         None
     )
+
+
+class SuggestedPointsIn(StatisticsIn):
+    """Which answers; how alike sentences are that count as one idea."""
+
+    language: LanguageCode | None = None
+    similarity: Annotated[float, Field(ge=0.1, le=1), BeforeValidator(_decimal)] = ALIKE
 
 
 class SessionListIn(PageIn):
@@ -1312,6 +1320,46 @@ class StatisticsOut(_Out):
     flags: list[FlagCount]
     misconceptions: list[MisconceptionCount]
     points: list[PointStatisticsOut]
+
+
+class SentenceExample(TypedDict):
+    """A sentence as a candidate wrote it, and in which attempt."""
+
+    attempt: str
+    text: str
+
+
+class NearestPointOut(TypedDict):
+    """The point of the rubric that comes nearest, and its cosine to the sentence."""
+
+    key: str
+    similarity: float
+
+
+class SuggestedPoint(TypedDict):
+    """An idea of several good candidates: how many, their share of all good ones, and their mean
+    score."""
+
+    text: str
+    candidates: int
+    share: float
+    mean: float
+    examples: list[SentenceExample]
+    nearest_point: NearestPointOut | None
+
+
+class SuggestedPoints(_Out):
+    """Ideas that no point covers, the most frequent first, as of `computed_at`.
+
+    `language` is null where none was asked for and there are no attempts.
+    """
+
+    question: AttemptQuestion
+    computed_at: datetime
+    language: LanguageCode | None
+    attempts: int
+    good_candidates: int
+    suggestions: list[SuggestedPoint]
 
 
 class PointAgreementOut(TypedDict):

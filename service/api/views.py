@@ -46,6 +46,7 @@ from service.grouping import AnswerGroup
 from service.importing import Planned
 from service.regrading import Movements
 from service.sessions import QuestionReport, Report, Token
+from service.suggesting import GoodAnswers, Suggestion
 
 _SEES_RUBRICS = (Scope.QUESTIONS_WRITE, Scope.REVIEW, Scope.ADMIN)
 
@@ -576,11 +577,7 @@ def question_agreement(found: QuestionAgreement) -> Data:
 def statistics(version: QuestionVersion, found: QuestionStatistics) -> Data:
     """How candidates did on a version of a question."""
     return {
-        "question": {
-            "id": version.question_id,
-            "slug": version.content.slug,
-            "version": version.number,
-        },
+        "question": _named(version),
         "computed_at": moment(found.computed_at),
         "attempts": found.attempts,
         "candidates": found.candidates,
@@ -603,6 +600,45 @@ def statistics(version: QuestionVersion, found: QuestionStatistics) -> Data:
             }
             for point in found.points
         ],
+    }
+
+
+def suggested_points(
+    version: QuestionVersion, good: GoodAnswers, found: Sequence[Suggestion]
+) -> Data:
+    """What good candidates write and no point of a version covers."""
+    return {
+        "question": _named(version),
+        "computed_at": moment(good.computed_at),
+        "language": good.language,
+        "attempts": good.attempts,
+        "good_candidates": len(good.answers),
+        "suggestions": [
+            {
+                "text": each.text,
+                "candidates": each.candidates,
+                "share": each.share,
+                "mean": each.mean,
+                "examples": [
+                    {"attempt": example.attempt_id, "text": example.text}
+                    for example in each.examples
+                ],
+                "nearest_point": each.nearest_point
+                and {
+                    "key": each.nearest_point.key,
+                    "similarity": each.nearest_point.similarity,
+                },
+            }
+            for each in found
+        ],
+    }
+
+
+def _named(version: QuestionVersion) -> Data:
+    return {
+        "id": version.question_id,
+        "slug": version.content.slug,
+        "version": version.number,
     }
 
 

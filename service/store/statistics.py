@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
+    Select,
     Subquery,
     and_,
     extract,
@@ -17,9 +22,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
-from service.domain import Verdict
+from service import ids
+from service.domain import Language, Verdict
 from service.exchange import PointStatistics, QuestionStatistics
+from service.grader.language import detect
 from service.models import (
+    AnswerVectorsRow,
     AttemptRow,
     GradeRow,
     PointGradeRow,
@@ -28,7 +36,16 @@ from service.models import (
     SessionRow,
     VersionRow,
 )
+from service.suggesting import (
+    MOST_ATTEMPTS,
+    MOST_SENTENCES,
+    MOST_SENTENCES_EACH,
+    GoodAnswers,
+    Written,
+    upper_half,
+)
 
+_READ_AT_ONCE = 100
 _LAST_REVIEW = (
     select(ReviewRow.attempt_id, ReviewRow.score, ReviewRow.verdicts, ReviewRow.grade_id)
     .ext(distinct_on(ReviewRow.attempt_id))
@@ -47,9 +64,12 @@ def _results(*conditions: ColumnElement[bool]) -> Subquery:
             GradeRow.needs_review,
             GradeRow.flags,
             GradeRow.misconceptions,
+            GradeRow.encoder_revision,
             AttemptRow.candidate_id,
+            AttemptRow.language,
             func.coalesce(_LAST_REVIEW.c.score, GradeRow.score).label("score"),
             _LAST_REVIEW.c.attempt_id.is_not(None).label("reviewed"),
+            _LAST_REVIEW.c.verdicts.label("reviewed_verdicts"),
         )
         .ext(distinct_on(GradeRow.attempt_id))
         .join(AttemptRow, AttemptRow.id == GradeRow.attempt_id)
@@ -221,6 +241,147 @@ class Statistics:
             .group_by(said.c.key)
         )
         return {row.key: (row.reviews, row.overruled) for row in self._session.execute(wanted)}
+
+    def good_answers(self, version_id: UUID, language: Language | None) -> GoodAnswers:
+        """The upper half, by the score that counts, of the candidates' newest answers.
+
+        Of answers whose last grade was made against this version, in one language: the one that is
+        asked for, or that most of them have. Those whose last grade came from another encoder than
+        the newest one's are left out, and so are erased ones.
+        """
+        written = _results(
+            VersionRow.question_id == _question_of(version_id), AttemptRow.answer.is_not(None)
+        )
+        here = written.c.version_id == version_id
+        if language is None:
+            language = self._main_language(written, here)
+        newest = (
+            select(written)
+            .ext(distinct_on(written.c.candidate_id))
+            .where(here, written.c.language == language)
+            .order_by(written.c.candidate_id, written.c.attempt_id.desc())
+            .subquery()
+        )
+        wanted = (
+            select(
+                *(newest.c.attempt_id, newest.c.grade_id, newest.c.score),
+                *(newest.c.encoder_revision, newest.c.reviewed_verdicts, newest.c.misconceptions),
+            )
+            .order_by(newest.c.attempt_id.desc())
+            .limit(MOST_ATTEMPTS)
+        )
+        rows = self._session.execute(wanted).all()
+        rows = [row for row in rows if row.encoder_revision == rows[0].encoder_revision]
+        good = upper_half([row.score for row in rows])
+        return GoodAnswers(
+            language=language,
+            encoder_revision=rows[0].encoder_revision if rows else None,
+            attempts=len(rows),
+            answers=self._sentences([rows[index] for index in np.flatnonzero(good)]),
+            computed_at=self._session.execute(select(func.now())).scalar_one(),
+        )
+
+    def _main_language(
+        self, results: Subquery, *conditions: ColumnElement[bool]
+    ) -> Language | None:
+        found = self._session.scalar(
+            select(results.c.language)
+            .where(*conditions)
+            .group_by(results.c.language)
+            .order_by(func.count().desc(), results.c.language)
+            .limit(1)
+        )
+        return None if found is None else Language(found)
+
+    def _sentences(self, rows: Sequence[Any]) -> tuple[Written, ...]:
+        """What the answers say, in order, as far as it is not too much to compare.
+
+        What is kept of an answer are the vectors of its units, which are sentences, or clauses of
+        long ones, and of each the place in the answer; none of those that repeat an earlier one,
+        are small talk, or are copied from the prompt. Units in another language than the answer's
+        are left out here.
+        """
+        found: list[Written] = []
+        sentences = 0
+        for first in range(0, len(rows), _READ_AT_ONCE):
+            some = rows[first : first + _READ_AT_ONCE]
+            told = self._evidence(some)
+            kept = {row.id: row for row in self._session.execute(_units(some))}
+            for row in some:
+                answer = _written(row, kept.get(row.attempt_id), told[row.attempt_id])
+                sentences += len(answer.sentences)
+                if sentences > MOST_SENTENCES:
+                    return tuple(found)
+                found.append(answer)
+        return tuple(found)
+
+    def _evidence(self, rows: Sequence[Any]) -> dict[UUID, list[Sequence[int]]]:
+        """By attempt, the stretches that its result tells of, for better or worse.
+
+        A reviewer's verdict on a point takes the place of the grader's; the grader's evidence for
+        what the reviewer found missing is none.
+        """
+        by_grade = {row.grade_id: row for row in rows}
+        told: dict[UUID, list[Sequence[int]]] = defaultdict(list)
+        for row in rows:
+            for seen in row.misconceptions:
+                told[row.attempt_id] += seen["spans"]
+        points = select(
+            PointGradeRow.grade_id, PointGradeRow.key, PointGradeRow.verdict, PointGradeRow.evidence
+        ).where(PointGradeRow.grade_id.in_(by_grade))
+        for point in self._session.execute(points):
+            result = by_grade[point.grade_id]
+            verdict = (result.reviewed_verdicts or {}).get(point.key, point.verdict)
+            if verdict != Verdict.MISSING:
+                told[result.attempt_id] += point.evidence
+        return told
+
+
+def _units(rows: Sequence[Any]) -> Select[Any]:
+    """Answers with their first units, by the encoder of their last grade."""
+    most = 2 * MOST_SENTENCES_EACH * AnswerVectorsRow.dimension
+    return (
+        select(
+            AttemptRow.id,
+            AttemptRow.answer,
+            AttemptRow.language,
+            AnswerVectorsRow.spans,
+            AnswerVectorsRow.dimension,
+            func.substring(AnswerVectorsRow.vectors, 1, most).label("vectors"),
+        )
+        .join(AnswerVectorsRow, AnswerVectorsRow.attempt_id == AttemptRow.id)
+        .where(
+            AttemptRow.id.in_([row.attempt_id for row in rows]),
+            AnswerVectorsRow.encoder_revision == rows[0].encoder_revision,
+        )
+    )
+
+
+def _written(result: Any, kept: Any, told: Sequence[Sequence[int]]) -> Written:
+    """`kept` is None if no vectors are: a candidate who counts, but wrote nothing to compare."""
+    spans: list[Sequence[int]] = []
+    vectors = np.zeros((0, 0), dtype=np.float32)
+    if kept is not None:
+        spans = kept.spans[:MOST_SENTENCES_EACH]
+        units = np.frombuffer(kept.vectors, dtype="<f2").reshape(-1, kept.dimension)
+        own = [
+            index
+            for index, (start, end) in enumerate(spans)
+            if detect(kept.answer[start:end]) == kept.language
+        ]
+        spans = [spans[index] for index in own]
+        vectors = units[own].astype(np.float32)
+    return Written(
+        attempt_id=ids.show(ids.Kind.ATTEMPT, result.attempt_id),
+        score=result.score,
+        sentences=tuple(kept.answer[start:end] for start, end in spans),
+        vectors=vectors,
+        told=np.array([_meets(span, told) for span in spans], dtype=bool),
+    )
+
+
+def _meets(span: Sequence[int], others: Sequence[Sequence[int]]) -> bool:
+    return any(span[0] < end and start < span[1] for start, end in others)
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

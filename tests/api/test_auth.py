@@ -23,6 +23,7 @@ CALLS = [
     ("GET", "/v1/questions/x/versions", {Scope.QUESTIONS_WRITE}),
     ("GET", "/v1/questions/x/versions/1", {Scope.QUESTIONS_WRITE}),
     ("GET", "/v1/questions/x/statistics", {Scope.QUESTIONS_WRITE}),
+    ("GET", "/v1/questions/x/suggested-points", {Scope.QUESTIONS_WRITE}),
     ("POST", "/v1/questions", {Scope.QUESTIONS_WRITE}),
     ("POST", "/v1/question-imports/preview", {Scope.QUESTIONS_WRITE}),
     ("POST", "/v1/question-imports", {Scope.QUESTIONS_WRITE}),

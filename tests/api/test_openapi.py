@@ -67,6 +67,7 @@ def test_the_operations_keep_their_names(document: dict[str, Any]) -> None:
         "getSession",
         "getSessionReport",
         "getSitting",
+        "getSuggestedPoints",
         "getWebhook",
         "grade",
         "importQuestions",

@@ -26,6 +26,7 @@ OPERATIONS = [
     "listQuestionVersions",
     "getQuestionVersion",
     "getQuestionStatistics",
+    "getSuggestedPoints",
     "createQuestion",
     "saveQuestion",
     "publishQuestion",

@@ -800,6 +800,13 @@ class MoverOut(TypedDict):
     before: float
 
 
+class NearestPointOut(TypedDict):
+    """The point of the rubric that comes nearest, and its cosine to the sentence."""
+
+    key: str
+    similarity: float
+
+
 class Payload(TypedDict):
     """The body that is sent; what `data` holds depends on the type."""
 
@@ -1051,6 +1058,13 @@ class SampleIn(TypedDict):
     score: float
 
 
+class SentenceExample(TypedDict):
+    """A sentence as a candidate wrote it, and in which attempt."""
+
+    attempt: str
+    text: str
+
+
 class SessionAnswerIn(TypedDict):
     """A candidate's answer to a question of the session."""
 
@@ -1194,6 +1208,33 @@ class StoredGradeOut(TypedDict):
     score: float
 
 
+class SuggestedPoint(TypedDict):
+    """An idea of several good candidates: how many, their share of all good ones, and their mean
+    score.
+    """
+
+    candidates: int
+    examples: list[SentenceExample]
+    mean: float
+    nearest_point: NearestPointOut | None
+    share: float
+    text: str
+
+
+class SuggestedPoints(TypedDict):
+    """Ideas that no point covers, the most frequent first, as of `computed_at`.
+
+    `language` is null where none was asked for and there are no attempts.
+    """
+
+    attempts: int
+    computed_at: str
+    good_candidates: int
+    language: Literal["en", "zh"] | None
+    question: AttemptQuestion
+    suggestions: list[SuggestedPoint]
+
+
 class TokenOut(TypedDict):
     """What the candidate is let in with."""
 
@@ -1286,6 +1327,14 @@ class GetQuestionStatisticsQuery(TypedDict):
     """Query of `get_question_statistics`."""
 
     version: NotRequired[int]
+
+
+class GetSuggestedPointsQuery(TypedDict):
+    """Query of `get_suggested_points`."""
+
+    version: NotRequired[int]
+    language: NotRequired[Literal["en", "zh"]]
+    similarity: NotRequired[float]
 
 
 class ListAnswerGroupsQuery(TypedDict):

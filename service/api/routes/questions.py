@@ -30,10 +30,18 @@ from service.api.schemas import (
     QuestionView,
     StatisticsIn,
     StatisticsOut,
+    SuggestedPoints,
+    SuggestedPointsIn,
     Versions,
     ViewIn,
 )
-from service.api.views import Data, author_question, candidate_question, statistics
+from service.api.views import (
+    Data,
+    author_question,
+    candidate_question,
+    statistics,
+    suggested_points,
+)
 from service.content import content_from_dict, refuse
 from service.domain import Language, Question, QuestionVersion, Scope, VersionStatus
 from service.errors import FieldFault, NotFound
@@ -273,6 +281,25 @@ def get_question_statistics(id: str, query: StatisticsIn) -> Response:
     return json_response(
         statistics(*usecases.question_statistics(parts().store, id, query.version))
     )
+
+
+@questions.get("/<id>/suggested-points")
+@questions.doc(**about("getSuggestedPoints", scope=WRITE, problems=("not_found", "not_published")))
+@needs(WRITE)
+@questions.input(SuggestedPointsIn, location="query", arg_name="query")
+@questions.output(SuggestedPoints)
+def get_suggested_points(id: str, query: SuggestedPointsIn) -> Response:
+    """Show what good candidates write and no point covers.
+
+    Of the better half by score of the newest 2,000 candidates' answers in one language, the
+    sentences that neither earned credit nor were held against the candidate, in groups that at
+    least three candidates and 5% of the good ones wrote.
+    """
+    language = None if query.language is None else Language(query.language)
+    found = usecases.suggested_points(
+        parts().store, id, query.version, language=language, similarity=query.similarity
+    )
+    return json_response(suggested_points(*found))
 
 
 def _author(query: ViewIn) -> bool:
