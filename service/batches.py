@@ -21,7 +21,7 @@ from service.errors import (
     NotPublished,
     PointmarkError,
 )
-from service.exchange import Batch, BatchItem, ItemError, ItemResult, JobKind
+from service.exchange import Batch, BatchItem, ItemError, ItemResult, JobKind, JobQueue
 from service.store import Job
 from service.usecases import Finish, QuestionCache, close_with, submit_attempt
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 MOST_ITEMS = 10_000
 CHUNK = 50
 """Items of one job: some seconds of work, and what workers share a batch by."""
-QUEUE = "grading"
 _PAGE = 200
 _LONGEST_REF = 100
 _CODES: Mapping[type[PointmarkError], str] = {
@@ -101,7 +100,7 @@ def _job(batch_id: str, first: int, total: int) -> Job:
     return Job(
         kind=JobKind.GRADE_BATCH,
         arguments={"batch": batch_id, "first": first, "last": min(first + CHUNK, total) - 1},
-        queue=QUEUE,
+        queue=JobQueue.GRADING,
         lock=f"{batch_id}:{first}",
         # The first chunks of all batches go before the second ones: a small batch does not wait
         # for the whole of a large one that came before.

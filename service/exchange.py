@@ -121,6 +121,14 @@ class JobKind(StrEnum):
     DELIVER_WEBHOOK = "webhook.deliver"
 
 
+class JobQueue(StrEnum):
+    """Where jobs wait; what waits in one does not hold up the others."""
+
+    GRADING = "grading"
+    CHORES = "chores"
+    WEBHOOKS = "webhooks"
+
+
 class WorkStatus(StrEnum):
     """Where a piece of background work stands."""
 
@@ -480,6 +488,22 @@ class QuestionStatistics:
     """From a session's start, or the answer before in it, to the answer; None without sessions."""
     points: tuple[PointStatistics, ...]
     computed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """What waits to be done, for those who watch the service."""
+
+    jobs: Mapping[tuple[str, str], int]
+    """By queue and status: ``todo``, ``doing`` or ``failed``."""
+    oldest_s: Mapping[str, float]
+    """By queue: for how long its first job could have been done, in seconds; 0: none is late."""
+    workers: int
+    """Heard of within half a minute."""
+    reviews: int
+    """Attempts that wait for a person."""
+    deliveries: Mapping[str, int]
+    """Webhook messages of the log by state: ``pending``, ``delivered`` or ``failed``."""
 
 
 @dataclass(frozen=True, kw_only=True)

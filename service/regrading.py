@@ -18,7 +18,7 @@ from service import events, ids
 from service.content import refuse
 from service.domain import Answer, ApiKey, Attempt, Grade, Page, QuestionVersion
 from service.errors import Conflict, FieldFault, NotFound, NotPublished
-from service.exchange import JobKind, Regrade, WorkStatus
+from service.exchange import JobKind, JobQueue, Regrade, WorkStatus
 from service.store import Job
 from service.usecases import (
     Finish,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from service.grader import Grader, Kept, Marked
     from service.store import Store, Transaction
 
-QUEUE = "grading"
 BATCH = 100
 """Attempts that are read, marked and kept at once: what a killed run may have to do again."""
 BIN = 10
@@ -288,7 +287,7 @@ def _job(asked: Regrade) -> Job:
     return Job(
         kind=JobKind.REGRADE,
         arguments={"regrade": asked.regrade_id},
-        queue=QUEUE,
+        queue=JobQueue.GRADING,
         lock=f"regrade:{asked.question_id}",
     )
 

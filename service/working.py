@@ -28,9 +28,9 @@ from service import batches, regrading, retention, sessions, webhooks
 from service.assembly import limits_of, load_grader
 from service.config import Settings
 from service.content import Limits
-from service.exchange import JobKind, Outgoing, Reply
+from service.exchange import JobKind, JobQueue, Outgoing, Reply
 from service.outgoing import Sender
-from service.store import WEBHOOK_QUEUE, Store, driver_address
+from service.store import Store, driver_address
 from service.usecases import QuestionCache
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ STALLED_S = 30.0
 GRACE_S = 10.0
 """What jobs at work have to end in, or to hand back what is left, when the worker is stopped."""
 MOST_TRIES = 8
-_CHORES = "chores"
-_AT_ONCE = {batches.QUEUE: 1, _CHORES: 4, WEBHOOK_QUEUE: 8}
+_AT_ONCE = {JobQueue.GRADING: 1, JobQueue.CHORES: 4, JobQueue.WEBHOOKS: 8}
 """Jobs of each queue. Grading keeps a processor busy; the rest mostly waits for others, and what
 waits for slow endpoints has a queue of its own, so that nothing else waits for them."""
 _JOBS = sum(_AT_ONCE.values())
@@ -129,7 +128,7 @@ def make_app(workshop: Workshop, connector: PsycopgConnector, stalled_s: float =
     @app.periodic(cron="17 * * * *")
     @app.task(
         name=JobKind.RETAIN.value,
-        queue=_CHORES,
+        queue=JobQueue.CHORES,
         lock=JobKind.RETAIN.value,
         queueing_lock=JobKind.RETAIN.value,
         pass_context=True,
@@ -148,19 +147,23 @@ def make_app(workshop: Workshop, connector: PsycopgConnector, stalled_s: float =
         )
 
     @app.periodic(cron="* * * * *")
-    @app.task(name="sessions.tell_expiries", queue=_CHORES, queueing_lock="sessions.tell_expiries")
+    @app.task(
+        name="sessions.tell_expiries", queue=JobQueue.CHORES, queueing_lock="sessions.tell_expiries"
+    )
     def tell_expiries(timestamp: int) -> None:
         """Tell of sessions that ran out of time, without anybody asking."""
         sessions.tell_expiries(workshop.store)
 
     @app.periodic(cron="17 3 * * *")
-    @app.task(name="webhooks.forget_old", queue=_CHORES, queueing_lock="webhooks.forget_old")
+    @app.task(
+        name="webhooks.forget_old", queue=JobQueue.CHORES, queueing_lock="webhooks.forget_old"
+    )
     def forget_old_webhooks(timestamp: int) -> None:
         """Drop old lines of the log of deliveries."""
         webhooks.forget_old(workshop.store)
 
     @app.periodic(cron=_every(stalled_s))
-    @app.task(name="jobs.rescue", queue=_CHORES, queueing_lock="jobs.rescue")
+    @app.task(name="jobs.rescue", queue=JobQueue.CHORES, queueing_lock="jobs.rescue")
     async def rescue(timestamp: int) -> None:
         """Give the jobs of dead workers to living ones."""
         for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=stalled_s):

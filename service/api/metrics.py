@@ -20,8 +20,11 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from service.domain import Grade
+from service.exchange import Backlog, DeliveryState, JobQueue
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -98,10 +101,12 @@ class Metrics:
         for point in grade.points:
             self._verdicts.labels(point.verdict.value).inc()
 
-    def exposition(self) -> bytes:
-        """Everything counted, in Prometheus' text format."""
+    def exposition(self, backlog: Backlog | None) -> bytes:
+        """Everything counted, in Prometheus' text format; `backlog`: None if nobody knows."""
+        waiting = CollectorRegistry()
+        waiting.register(_Waiting(backlog))
         with self._collected() as registry:
-            return generate_latest(registry)
+            return generate_latest(registry) + generate_latest(waiting)
 
     @contextmanager
     def _collected(self) -> Iterator[CollectorRegistry]:
@@ -111,3 +116,49 @@ class Metrics:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         yield registry
+
+
+class _Waiting(Collector):
+    """What the database knew when it was asked, the same on every machine."""
+
+    def __init__(self, backlog: Backlog | None) -> None:
+        self._backlog = backlog
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges; all but the first are missing while the database is away."""
+        found = self._backlog
+        yield GaugeMetricFamily(
+            "pointmark_database_up", "Whether the database answers.", value=float(found is not None)
+        )
+        if found is None:
+            return
+        jobs = GaugeMetricFamily(
+            "pointmark_jobs",
+            "Jobs of workers that wait, are being done, or were given up.",
+            labels=["queue", "status"],
+        )
+        oldest = GaugeMetricFamily(
+            "pointmark_oldest_job_seconds",
+            "For how long the first job of a queue could have been done.",
+            labels=["queue"],
+        )
+        for queue in JobQueue:
+            for status in ("todo", "doing", "failed"):
+                jobs.add_metric([queue.value, status], found.jobs.get((queue, status), 0))
+            oldest.add_metric([queue.value], found.oldest_s.get(queue, 0.0))
+        deliveries = GaugeMetricFamily(
+            "pointmark_webhook_deliveries",
+            "Webhook messages of the log of deliveries.",
+            labels=["state"],
+        )
+        for state in DeliveryState:
+            deliveries.add_metric([state.value], found.deliveries.get(state.value, 0))
+        yield jobs
+        yield oldest
+        yield deliveries
+        yield GaugeMetricFamily(
+            "pointmark_workers", "Workers heard of within half a minute.", value=found.workers
+        )
+        yield GaugeMetricFamily(
+            "pointmark_reviews_waiting", "Attempts that wait for a person.", value=found.reviews
+        )

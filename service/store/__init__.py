@@ -8,10 +8,8 @@ from service.store.connections import driver_address, make_engine
 from service.store.core import Store, Transaction
 from service.store.jobs import Job
 from service.store.schema import migrate
-from service.store.webhooks import WEBHOOK_QUEUE
 
 __all__ = [
-    "WEBHOOK_QUEUE",
     "Job",
     "Store",
     "Transaction",

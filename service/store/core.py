@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from service import ids
 from service.domain import ApiKey
 from service.errors import StoreUnavailable
-from service.exchange import Claim, Quota, StoredResponse
-from service.store import idempotency, keys, questions, schema
+from service.exchange import Backlog, Claim, Quota, StoredResponse
+from service.store import backlog, idempotency, keys, questions, schema
 from service.store.attempts import Attempts
 from service.store.audit import Audit
 from service.store.batches import Batches
@@ -120,6 +121,14 @@ class Store:
                 return schema.shortcomings(connection)
         except StoreUnavailable as fault:
             return [str(fault)]
+
+    def backlog(self) -> Backlog | None:
+        """What waits to be done; None: the database does not answer, or is not migrated."""
+        try:
+            with translated(), self._statements.connect() as connection:
+                return backlog.read(connection)
+        except (StoreUnavailable, ProgrammingError):
+            return None
 
     def published_version(self, ref: str) -> UUID:
         """The version that candidates get, without loading it.

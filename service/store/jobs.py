@@ -11,7 +11,7 @@ from procrastinate import SyncPsycopgConnector, jobs, manager
 from psycopg import Connection
 from sqlalchemy.orm import Session
 
-from service.exchange import JobKind
+from service.exchange import JobKind, JobQueue
 
 # Never opened: jobs go over the connection of the transaction.
 _MANAGER = manager.JobManager(SyncPsycopgConnector())
@@ -24,7 +24,7 @@ class Job:
     kind: JobKind
     arguments: Mapping[str, Any]
     """JSON."""
-    queue: str
+    queue: JobQueue
     lock: str | None = None
     """Of the jobs with the same lock one runs at a time, in the order they were put down."""
     once: str | None = None
@@ -56,7 +56,7 @@ def _deferred(job: Job) -> jobs.Job:
         id=None,
         task_name=job.kind.value,
         task_kwargs=dict(job.arguments),
-        queue=job.queue,
+        queue=job.queue.value,
         lock=job.lock,
         queueing_lock=job.once,
         priority=job.priority,

@@ -24,6 +24,7 @@ from service.exchange import (
     Event,
     EventKind,
     JobKind,
+    JobQueue,
     Outcome,
     Outgoing,
     Reply,
@@ -31,8 +32,6 @@ from service.exchange import (
 from service.models import WebhookDeliveryRow, WebhookEndpointRow, WebhookTryRow
 from service.store import cursors
 from service.store.jobs import Job, Jobs
-
-WEBHOOK_QUEUE = "webhooks"
 
 
 class Webhooks:
@@ -393,7 +392,7 @@ def _job(message: UUID, number: int, *, at: datetime | None, priority: int = 0) 
     return Job(
         kind=JobKind.DELIVER_WEBHOOK,
         arguments={"delivery": ids.show(ids.Kind.MESSAGE, message), "number": number},
-        queue=WEBHOOK_QUEUE,
+        queue=JobQueue.WEBHOOKS,
         at=at,
         priority=priority,
     )

@@ -63,6 +63,8 @@ def test_without_the_database_data_routes_say_503_and_recover_by_themselves(
     ]
     assert int(ready.headers["Retry-After"]) >= 1
     assert [r.status_code for r in (alive, stats, docs)] == [200, 200, 200]
+    assert b"pointmark_database_up 0.0" in stats.get_data()
+    assert b"pointmark_workers" not in stats.get_data()
 
 
 def _prepared(store: Store, stand_ins: Any) -> str:

@@ -122,6 +122,12 @@ def test_requests_and_grades_are_counted_by_route_template(
         'pointmark_point_verdicts_total{verdict="missing"} 2.0',
         "pointmark_grading_seconds_count 2.0",
         "pointmark_requests_in_work 1.0",
+        "pointmark_database_up 1.0",
+        'pointmark_jobs{queue="grading",status="todo"} 0.0',
+        'pointmark_oldest_job_seconds{queue="webhooks"} 0.0',
+        'pointmark_webhook_deliveries{state="failed"} 0.0',
+        "pointmark_workers 0.0",
+        "pointmark_reviews_waiting 1.0",
     ):
         assert line in text
     assert "/some/made" not in text

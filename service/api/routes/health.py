@@ -46,7 +46,8 @@ def ready() -> Response:
 @health.doc(hide=True)
 def metrics() -> Response:
     """Metrics in Prometheus' text format, all worker processes of this machine together."""
-    return Response(parts().metrics.exposition(), content_type=CONTENT_TYPE)
+    found = parts()
+    return Response(found.metrics.exposition(found.store.backlog()), content_type=CONTENT_TYPE)
 
 
 def _waiting_for_encoder() -> list[str]:
