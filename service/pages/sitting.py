@@ -320,7 +320,7 @@ def result(number: int, attempt_id: str) -> Response:
     sat = _sat()
     asked = sat.asked(number)
     found = _attempt(asked, attempt_id)
-    common = {
+    common: dict[str, Any] = {
         "sat": sat,
         "asked": asked,
         "question": asked.content,
