@@ -53,6 +53,11 @@ def new_submission() -> str:
     return secrets.token_hex(16)
 
 
+def is_submission(number: str) -> bool:
+    """Whether a number is one of `new_submission`."""
+    return _SUBMISSION.fullmatch(number) is not None
+
+
 def count_answer(store: Store, browser: str, *, limit: int, window_s: int) -> Quota:
     """Count an answer against what a browser may send in a window."""
     owner = UUID(hex=browser.removeprefix(_PREFIX))
@@ -84,7 +89,7 @@ def submit(
         NotFound: no such question, or it is archived.
         NotPublished: the question has only a draft.
     """
-    if _SUBMISSION.fullmatch(submission) is None:
+    if not is_submission(submission):
         fault = FieldFault(pointer="#/submission", detail="must be the number of the form")
         raise InvalidInput("The answer cannot be accepted.", [fault])
     with store.snapshot() as tx:

@@ -301,6 +301,7 @@ def answer(
     given: Answer,
     *,
     received_at: datetime,
+    submission: str | None = None,
     finish: Finish[tuple[Session, Attempt]] | None = None,
     limits: Limits = _DEFAULT_LIMITS,
     sample: float = 0.0,
@@ -309,6 +310,8 @@ def answer(
 
     Args:
         received_at: when the answer came; it counts, not when its grading ends.
+        submission: the number that a form gave the answer; one that was sent before under it is
+            what it was, and costs no attempt.
 
     Raises:
         InvalidInput: the answer cannot be stored.
@@ -321,6 +324,9 @@ def answer(
     with store.snapshot() as tx:
         seen = tx.sessions.get(session_id)
         version = _asked(seen, ref)
+        before = _sent_before(tx, seen, version, submission)
+        if before is not None:
+            return seen, before
         _check_takes(tx, seen, version, received_at)
     version_id = ids.uuid_of(ids.Kind.VERSION, version.version_id)
     question = ready_version(store, grader, cache, version_id)
@@ -328,12 +334,15 @@ def answer(
     with store.transaction() as tx:
         # Locked, and looked at again: another answer or the end may have come meanwhile.
         session = tx.sessions.get(session_id, lock=True)
+        before = _sent_before(tx, session, version, submission)
+        if before is not None:
+            return session, before
         _check_takes(tx, session, version, received_at)
         attempt = tx.attempts.add(
             version,
             candidate=session.candidate,
             answer=given.text,
-            metadata={},
+            metadata={} if submission is None else {"submission": submission},
             marked=marked,
             key_id=session.key_id,
             session_id=session.session_id,
@@ -341,6 +350,17 @@ def answer(
         follow_up(tx, attempt, sample)
         close_with(finish, tx, (session, attempt))
     return session, attempt
+
+
+def _sent_before(
+    tx: Transaction, session: Session, version: QuestionVersion, submission: str | None
+) -> Attempt | None:
+    """What came before under this number, in this session and to this question."""
+    if submission is None:
+        return None
+    found = tx.attempts.of_submission(session.candidate, submission)
+    mine = (session.session_id, version.version_id)
+    return next((each for each in found if (each.session_id, each.version_id) == mine), None)
 
 
 def _asked(session: Session, ref: str) -> QuestionVersion:

@@ -205,6 +205,144 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "本服务通过接口使用。",
     },
     "off.docs": {"en": "API documentation", "zh": "接口文档"},
+    # Session
+    "sitting.title": {"en": "Your questions", "zh": "你的题目"},
+    "sitting.overview": {"en": "Overview", "zh": "总览"},
+    "sitting.rule_questions": {"en": "Number of questions: {n}.", "zh": "共 {n} 题。"},
+    "sitting.rule_time": {
+        "en": "Time: {minutes} minutes from the start, for all questions together. It does not "
+        "stop when you close the page.",
+        "zh": "时间：从开始起 {minutes} 分钟，所有题目合计。关闭页面也会继续计时。",
+    },
+    "sitting.rule_closes": {
+        "en": "No answer is taken any more after:",
+        "zh": "此时间之后不再接受回答：",
+    },
+    "sitting.rule_attempts": {
+        "en": "Attempts for each question: {n}. The last one counts.",
+        "zh": "每题可作答 {n} 次，以最后一次为准。",
+    },
+    "sitting.rule_text": {
+        "en": "What you write is kept in this browser until you send it. Send each answer.",
+        "zh": "你写的内容在提交前保存在本浏览器中。每题都要提交。",
+    },
+    "sitting.feedback.never": {
+        "en": "Marks are not shown here.",
+        "zh": "这里不显示得分。",
+    },
+    "sitting.feedback.after_answer": {
+        "en": "Marks are shown after each answer.",
+        "zh": "每次作答后显示得分。",
+    },
+    "sitting.feedback.after_finish": {
+        "en": "Marks are shown at the end.",
+        "zh": "结束后显示得分。",
+    },
+    "sitting.opens": {
+        "en": "It is not open yet. Come back at:",
+        "zh": "尚未开放，请在此时间再来：",
+    },
+    "sitting.start": {"en": "Start", "zh": "开始"},
+    "sitting.left": {"en": "Time left:", "zh": "剩余时间："},
+    "sitting.left_none": {"en": "Time is up", "zh": "时间到"},
+    "sitting.left_soon": {
+        "en": "Minutes left: {minutes}. Send what you have written.",
+        "zh": "还剩 {minutes} 分钟。请提交已写的内容。",
+    },
+    "sitting.closes": {"en": "Answers are taken until", "zh": "作答截止时间"},
+    "sitting.state.finished": {
+        "en": "You have finished. Thank you; no more answers are taken.",
+        "zh": "你已完成作答，谢谢。不再接受回答。",
+    },
+    "sitting.state.expired": {
+        "en": "The time has run out. Answers that came in time are kept; no more are taken.",
+        "zh": "时间已到。按时提交的回答均已保存，不再接受新的回答。",
+    },
+    "sitting.state.cancelled": {
+        "en": "This session was cancelled by whoever invited you; ask them what comes next. "
+        "Answers that you sent are kept.",
+        "zh": "邀请方已取消本次答题，请向对方询问后续安排。已提交的回答均已保存。",
+    },
+    "sitting.report": {"en": "See the report", "zh": "查看报告"},
+    "sitting.answered": {"en": "Answered.", "zh": "已作答。"},
+    "sitting.attempts_left": {"en": "Attempts left: {n}.", "zh": "还可作答 {n} 次。"},
+    "sitting.answers": {"en": "Your answers to this question", "zh": "你对本题的回答"},
+    "sitting.send": {"en": "Send my answer", "zh": "提交回答"},
+    "sitting.sending": {"en": "Sending…", "zh": "正在提交…"},
+    "sitting.sent": {"en": "Your answer has arrived", "zh": "已收到你的回答"},
+    "sitting.next": {"en": "On to question {number}", "zh": "继续第 {number} 题"},
+    "sitting.finish": {"en": "Finish…", "zh": "结束作答…"},
+    "sitting.finish_help": {
+        "en": "Questions without an answer: {open}. Once finished, no more answers are taken.",
+        "zh": "未作答的题目：{open}。结束后不再接受回答。",
+    },
+    "sitting.sure": {"en": "Yes, finish", "zh": "确认结束"},
+    "sitting.refused": {
+        "en": "This form was not recognised. Nothing was changed; please try again.",
+        "zh": "无法识别这个表单，没有任何变动。请再试一次。",
+    },
+    "stop.kept": {
+        "en": "What you wrote (copy it if you still need it)",
+        "zh": "你写的内容（如需保留请复制）",
+    },
+    "stop.nobody.title": {
+        "en": "This needs a link that works",
+        "zh": "需要有效的链接",
+    },
+    "stop.nobody.text": {
+        "en": "The link has run out or is incomplete, or cookies are blocked. Open the link of "
+        "your invitation again, or ask whoever invited you for a new one; answers that you sent "
+        "are kept.",
+        "zh": "链接已过期或不完整，或者浏览器禁用了 Cookie。请重新打开邀请链接，"
+        "或向邀请方索取新链接；已提交的回答均已保存。",
+    },
+    "stop.over.title": {
+        "en": "This answer was not taken",
+        "zh": "这个回答未被接受",
+    },
+    "stop.over.text": {
+        "en": "The session had ended when it came. If that was not your doing, tell whoever "
+        "invited you and send them your text.",
+        "zh": "提交时答题已经结束。如果不是你的原因，请联系邀请方并附上你写的内容。",
+    },
+    "stop.early.title": {"en": "It has not begun yet", "zh": "尚未开始"},
+    "stop.early.text": {
+        "en": "Start on the overview, then send this answer.",
+        "zh": "请先在总览页开始，再提交这个回答。",
+    },
+    "stop.used_up.title": {
+        "en": "This question was answered as often as is allowed",
+        "zh": "本题作答次数已用完",
+    },
+    "stop.used_up.text": {
+        "en": "This answer was not taken; the last one before it counts. Go on with another "
+        "question.",
+        "zh": "这个回答未被接受，以上一次提交的为准。请继续作答其他题目。",
+    },
+    "stop.missing.title": {"en": "There is no such page", "zh": "没有这个页面"},
+    "stop.missing.text": {
+        "en": "Your session has no such question, answer or report. Go on at the overview.",
+        "zh": "你的答题中没有这道题、这个回答或报告。请从总览页继续。",
+    },
+    "stop.refused.title": {
+        "en": "This form was not recognised",
+        "zh": "无法识别这个表单",
+    },
+    "stop.refused.text": {
+        "en": "It is old, or belongs to another session. Go to the overview and send it from "
+        "there.",
+        "zh": "它可能已过期，或属于另一次答题。请从总览页重新提交。",
+    },
+    "stop.away.title": {"en": "The database does not answer", "zh": "数据库没有响应"},
+    "stop.away.text": {
+        "en": "Reload this page in a few seconds: your answer is sent again, and counts once.",
+        "zh": "请几秒后刷新本页：回答会重新提交，只计一次。",
+    },
+    "stop.large.title": {"en": "That was too much text", "zh": "文字太多"},
+    "stop.large.text": {
+        "en": "Go back: what you wrote is kept in this browser. Shorten it and send it again.",
+        "zh": "请返回：你写的内容保存在本浏览器中。删短后再提交。",
+    },
     # Session report
     "report.title": {"en": "Session report", "zh": "答题报告"},
     "report.candidate": {"en": "Candidate", "zh": "答题人"},

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
     Response,
     make_response,
     redirect,
-    render_template,
     request,
     send_from_directory,
     url_for,
@@ -25,7 +20,7 @@ from service import practice, usecases
 from service.api.context import parts, state
 from service.api.loading import NotReady
 from service.api.rubrics import checked_answer
-from service.domain import Attempt, Language, QuestionVersion
+from service.domain import Attempt, QuestionVersion
 from service.errors import (
     AnswerTooLong,
     InvalidInput,
@@ -35,61 +30,16 @@ from service.errors import (
 )
 from service.exchange import QuestionFilter
 from service.pages import showing, visitors
-from service.texts import text, topic_name
+from service.pages.rendering import STATIC, TEMPLATES
+from service.pages.rendering import page as _page
+from service.texts import text
 
-FOLDER = Path(__file__).resolve().parent
-STATIC = FOLDER / "static"
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
 ANSWERS_PER_WINDOW = 30
 """From one browser; fewer where API keys are allowed fewer."""
 RETRY_S = 3
 
-BLUEPRINT = Blueprint("practice", __name__, template_folder=str(FOLDER / "templates"))
-CLOSED = Blueprint("practice_off", __name__, template_folder=str(FOLDER / "templates"))
-
-_ASSETS = {
-    path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in STATIC.iterdir()
-}
-"""A changed file has another address, so that browsers may keep the old one."""
-
-
-def _asset_url(name: str) -> str:
-    return f"/pages/{name}?v={_ASSETS[name]}"
-
-
-def _language_url(language: str) -> str:
-    """This page in another language."""
-    return "?" + urlencode({**request.args.to_dict(), "lang": language})
-
-
-def _page(template: str, status: int = 200, **values: Any) -> Response:
-    language = visitors.language()
-
-    def t(key: str, **more: object) -> str:
-        return text(key, language, **more)
-
-    html = render_template(
-        template,
-        t=t,
-        language=language.value,
-        languages=list(Language),
-        asset=_asset_url,
-        language_url=_language_url,
-        inside=showing.in_language,
-        spoken=showing.spoken,
-        named=lambda topic: topic_name(topic, language),
-        ui=language,
-        **values,
-    )
-    response = make_response(html, status)
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Cookie, Accept-Language"
-    return visitors.remember(response)
-
+BLUEPRINT = Blueprint("practice", __name__, template_folder=str(TEMPLATES))
+CLOSED = Blueprint("practice_off", __name__, template_folder=str(TEMPLATES))
 
 # Pages -------------------------------------------------------------------------------------------
 
@@ -100,6 +50,7 @@ def closed() -> Response:
     return _page("off.html")
 
 
+@CLOSED.get("/pages/<name>")
 @BLUEPRINT.get("/pages/<name>")
 def asset(name: str) -> Response:
     """A file of the pages."""

@@ -24,7 +24,7 @@ def known_browser() -> str | None:
     if given is None:
         return None
     try:
-        browser = _signer("browser").unsign(given).decode()
+        browser = signer("browser").unsign(given).decode()
     except (BadSignature, UnicodeDecodeError):
         return None
     return browser if practice.is_browser(browser) else None
@@ -44,24 +44,34 @@ def forget_browser() -> None:
 
 def form_token() -> str:
     """What a form of ours carries: only who sees this browser's pages can know it."""
-    return _signer("form").get_signature(browser()).decode()
+    return signer("form").get_signature(browser()).decode()
 
 
 def form_is_ours() -> bool:
     """Whether the form that was sent came from a page of this browser."""
+    return known_browser() is not None and carries(form_token())
+
+
+def carries(token: str) -> bool:
+    """Whether the form that was sent has this token and came from a page of this site."""
     # Sent by browsers alone, and not to be set by a page.
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         return False
     given = request.form.get("token", "").encode("utf-8", "replace")
-    return known_browser() is not None and hmac.compare_digest(given, form_token().encode())
+    return hmac.compare_digest(given, token.encode())
 
 
-def language() -> Language:
-    """What the pages are shown in: as asked for, as before, or as the browser prefers."""
+def language(preferred: Language | None = None) -> Language:
+    """What the pages are shown in: as asked for, as before, else as is preferred.
+
+    Without `preferred` the browser's preference counts.
+    """
     wanted = (request.args.get("lang"), request.cookies.get(LANGUAGE_COOKIE))
     for each in wanted:
         if each in set(Language):
             return Language(each)
+    if preferred is not None:
+        return preferred
     best = request.accept_languages.best_match([each.value for each in Language])
     return Language(best or Language.EN)
 
@@ -69,7 +79,7 @@ def language() -> Language:
 def remember(response: Response) -> Response:
     """Set the cookies that this request gave reason for."""
     if "practice_browser" in g and known_browser() != g.practice_browser:
-        signed = _signer("browser").sign(browser()).decode()
+        signed = signer("browser").sign(browser()).decode()
         _set(response, BROWSER_COOKIE, signed)
     if request.args.get("lang") in set(Language):
         _set(response, LANGUAGE_COOKIE, language().value)
@@ -82,7 +92,8 @@ def _set(response: Response, name: str, value: str) -> None:
     )
 
 
-def _signer(purpose: str) -> Signer:
+def signer(purpose: str) -> Signer:
+    """Signs what browsers keep or send back, each purpose with a salt of its own."""
     return Signer(_secret(), salt=f"{_SECRET_NAME}-{purpose}", digest_method=hashlib.sha256)
 
 

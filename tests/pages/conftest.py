@@ -6,6 +6,8 @@ import html
 import importlib.util
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,9 +16,11 @@ import pytest
 from apiflask import APIFlask
 from werkzeug.test import Client, TestResponse
 
-from service import usecases
+from service import sessions, usecases
 from service.app import create_app
 from service.config import Settings
+from service.domain import Feedback, Scope, Session
+from service.exchange import SessionPlan
 
 if TYPE_CHECKING:
     from service.store import Store
@@ -114,5 +118,32 @@ def publish(store: Store, stand_ins: ModuleType) -> Callable[..., str]:
         made = usecases.create_question(store, stand_ins.a_question(**changes), actor=None)
         usecases.publish(store, made.question_id, if_match=made.etag, actor=None)
         return made.question_id
+
+    return make
+
+
+@pytest.fixture
+def invite(store: Store) -> Callable[..., tuple[Session, str]]:
+    """Make a session by these rules; it and the link for its candidate."""
+    plan = SessionPlan(
+        candidate="ada",
+        questions=("why-relu",),
+        language=None,
+        time_limit=None,
+        extra_time=timedelta(),
+        opens_at=None,
+        closes_at=None,
+        metadata={},
+        feedback=Feedback.AFTER_ANSWER,
+        attempts_allowed=2,
+    )
+
+    def make(**rules: Any) -> tuple[Session, str]:
+        key, _ = usecases.create_key(
+            store, name="platform", scopes=[Scope.ATTEMPTS_WRITE], actor=None
+        )
+        made = sessions.create(store, replace(plan, **rules), actor=key)
+        token = sessions.token_for(made, sessions.signing_secret(store))
+        return made, f"/session?token={token.text}"
 
     return make

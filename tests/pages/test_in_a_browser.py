@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 from werkzeug.serving import make_server
 
 from service import usecases
+from service.domain import Language
 from service.seeding import read_question
 
 if TYPE_CHECKING:
@@ -230,6 +232,63 @@ def test_it_works_without_the_script(visit: Callable[..., Visit]) -> None:
     expect(page.locator("ol.points li.covered").first).to_be_visible()
     expect(page.locator("mark").first).to_be_visible()
     visitor.check()
+
+
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [
+        ("en", ("Start", "Send my answer", "Finish…", "Yes, finish", "See the report")),
+        ("zh", ("开始", "提交回答", "结束作答…", "确认结束", "查看报告")),
+    ],
+)
+def test_a_candidate_sits_a_session_by_keyboard_alone(
+    visit: Callable[..., Visit], invite: Any, language: str, names: tuple[str, ...]
+) -> None:
+    start, send, finish, sure, report = names
+    _, link = invite(
+        questions=(SLUG,), language=Language(language), time_limit=timedelta(minutes=20)
+    )
+    visitor = visit(
+        color_scheme={"en": "light", "zh": "dark"}[language], viewport={"width": 360, "height": 740}
+    )
+    page = visitor.go(link)
+    assert page.url == visitor.site + "/session"
+    look_at(page)
+
+    press(page, page.get_by_role("button", name=start))
+    expect(page.get_by_role("timer")).to_have_text(re.compile(r"19:\d\d"))
+    look_at(page)
+    press(page, page.locator(".questions a"))
+    tab_to(page, page.locator("#answer"))
+    page.keyboard.insert_text(GOOD[language])
+    expect(page.locator("#count")).to_contain_text(str(len(GOOD[language])))
+    page.reload()
+    expect(page.locator("#answer")).to_have_value(GOOD[language])
+    look_at(page)
+    press(page, page.get_by_role("button", name=send))
+    page.wait_for_url(re.compile(r".*/att_\w+"))
+    expect(page.locator("ol.points li.covered").first).to_be_visible()
+    look_at(page)
+    assert page.evaluate("Object.keys(localStorage).length") == 0
+
+    press(page, page.locator(".actions a").first)
+    press(page, page.locator("summary", has_text=finish))
+    press(page, page.get_by_role("button", name=sure))
+    expect(page.get_by_role("status")).to_be_visible()
+    look_at(page)
+    press(page, page.get_by_role("link", name=report))
+    page.wait_for_url("**/session/report")
+    visitor.check()
+
+
+def press(page: Page, target: Locator) -> None:
+    tab_to(page, target)
+    page.keyboard.press("Enter")
+
+
+def look_at(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360, page.url
+    assert Axe().run(page).response["violations"] == [], page.url
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

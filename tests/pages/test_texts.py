@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.domain import FlagCode, Language, SessionState, Verdict
+from service.domain import Feedback, FlagCode, Language, SessionState, Verdict
 from service.seeding import read_question
 from service.texts import TEXTS, topic_name
 
@@ -18,6 +18,15 @@ BUILT = {
     *(
         f"{about}.{part}"
         for about in ("missing", "bad", "away", "large")
+        for part in ("title", "text")
+    ),
+    *(f"sitting.feedback.{rule}" for rule in Feedback),
+    *(f"sitting.state.{state}" for state in ("finished", "expired", "cancelled")),
+    *(
+        f"stop.{about}.{part}"
+        for about in (
+            *("nobody", "over", "early", "used_up", "missing", "refused", "away", "large"),
+        )
         for part in ("title", "text")
     ),
 }

@@ -110,6 +110,30 @@ function clear() {
   } catch { /* Nothing was kept then. */ }
 }
 
+function countDown(timer) {
+  const end = Date.now() + 1000 * Number(timer.dataset.left);
+  const soon = document.getElementById("soon");
+  // Said aloud when so many minutes are left; the clock itself is silent.
+  const marks = [5, 1].filter((each) => 60 * each < Number(timer.dataset.left));
+  const two = (number) => String(number).padStart(2, "0");
+  const show = () => {
+    const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
+    const hours = Math.floor(left / 3600);
+    const minutes = Math.floor(left / 60) % 60;
+    timer.textContent = hours ? `${hours}:${two(minutes)}:${two(left % 60)}` : `${minutes}:${two(left % 60)}`;
+    while (marks.length && left <= 60 * marks[0]) {
+      soon.textContent = soon.dataset.soon.replace("{minutes}", marks.shift());
+    }
+    timer.classList.toggle("error", left <= 60);
+    if (left) return;
+    clearInterval(ticking);
+    timer.textContent = timer.dataset.over;
+    soon.textContent = timer.dataset.over;
+  };
+  const ticking = setInterval(show, 1000);
+}
+
+for (const timer of document.querySelectorAll("[data-left]")) countDown(timer);
 for (const form of document.querySelectorAll("form[data-draft]")) edit(form);
 for (const place of document.querySelectorAll("[data-sent]")) sent(place);
 for (const form of document.querySelectorAll("form[data-again]")) {
