@@ -1,8 +1,9 @@
-"""Pages for people who practise: rendered here, with one stylesheet and one small script of ours.
+"""Pages for people who practise or review: rendered here, with small styles and scripts of ours.
 
 They call the use cases, as the API does, and work without the script too.
 """
 
+from service.pages.review import REVIEW
 from service.pages.routes import BLUEPRINT, CLOSED
 
-__all__ = ["BLUEPRINT", "CLOSED"]
+__all__ = ["BLUEPRINT", "CLOSED", "REVIEW"]

@@ -49,11 +49,16 @@ def form_token() -> str:
 
 def form_is_ours() -> bool:
     """Whether the form that was sent came from a page of this browser."""
-    # Sent by browsers alone, and not to be set by a page.
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+    if not from_our_site():
         return False
     given = request.form.get("token", "").encode("utf-8", "replace")
     return known_browser() is not None and hmac.compare_digest(given, form_token().encode())
+
+
+def from_our_site() -> bool:
+    """Whether no browser says that another site sent this."""
+    # Sent by browsers alone, and not to be set by a page.
+    return request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
 
 
 def language() -> Language:

@@ -113,6 +113,12 @@ class Reviews:
             ),
         )
 
+    def place(self, attempt_id: str) -> Waiting | None:
+        """An attempt's place in the queue, done or not; None: it was never in it."""
+        uuid = ids.parse(ids.Kind.ATTEMPT, attempt_id)
+        row = self._session.scalars(_whole(QueueRow.attempt_id == uuid)).one_or_none()
+        return None if row is None else _waiting(row)
+
     def claim(self, attempt_id: str, reviewer: str, lease: timedelta) -> Waiting:
         """Lease an attempt of the queue to a reviewer, or lengthen the lease.
 
