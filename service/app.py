@@ -19,7 +19,7 @@ from service.assembly import MakeGrader, limits_of, load_grader
 from service.config import Settings, served_database
 from service.errors import PointmarkError
 from service.exchange import QuestionFilter
-from service.pages import BLUEPRINT, CLOSED, SITTING
+from service.pages import ASSETS, BLUEPRINT, CLOSED, REVIEW, SITTING
 from service.store import Store
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def create_app(
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.register_blueprint(BLUEPRINT if settings.has_practice else CLOSED)
-    app.register_blueprint(SITTING)
+    for pages in (ASSETS, SITTING, REVIEW):
+        app.register_blueprint(pages)
     openapi.configure(app, settings)
     problems.register(app)
     observing.register(app)

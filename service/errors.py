@@ -12,6 +12,7 @@
     │   ├── NothingToPublish
     │   ├── StillRunning        the same idempotency key is being worked on
     │   ├── Claimed             another reviewer holds the attempt
+    │   ├── ReviewedMeanwhile   there is a review that the reviewer did not know of
     │   ├── AlreadyAppealed     an attempt's mark is appealed against once
     │   ├── Erased              the candidate was erased, and the answer with them
     │   ├── SessionNotOpen      the session is not to be begun yet, or was not begun
@@ -96,6 +97,10 @@ class Claimed(Conflict):
     def __init__(self, detail: str, retry_after_s: int) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class ReviewedMeanwhile(Conflict):
+    """There is a review of the attempt that the reviewer did not know of."""
 
 
 class AlreadyAppealed(Conflict):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from service import events, ids
+from service import events, ids, usecases
 from service.agreement import QuestionAgreement, agreements
 from service.content import check_judgement, check_text, check_words, refuse
 from service.domain import (
@@ -20,12 +21,13 @@ from service.domain import (
     Page,
     Question,
     Review,
+    Scope,
     StoredGrade,
     Verdict,
     Waiting,
 )
-from service.errors import FieldFault
-from service.exchange import Judgement, QueueFilter, QueueOrder
+from service.errors import FieldFault, Forbidden, NotFound, ReviewedMeanwhile, Unauthenticated
+from service.exchange import Judgement, QueueFilter, QueueOrder, Quota
 from service.grader.marking import total
 from service.grouping import AnswerGroup, groups
 from service.usecases import Finish, close_with
@@ -42,8 +44,64 @@ CREDITS: Mapping[Verdict, float] = {
 """What a person's verdict earns. The grader's own credit for a partial point is its probability."""
 MOST_COMPARED = 500
 """Answers that are grouped at once: every one is compared with every other."""
+SIGN_INS_PER_WINDOW = 10
+"""From one address; fewer where API keys are allowed fewer."""
 SHOWN_DISAGREEMENTS = 10
 _LONGEST_MESSAGE = 5_000
+
+
+# Signing in ---------------------------------------------------------------------------------------
+
+
+def count_sign_in(store: Store, address: UUID, *, limit: int, window_s: int) -> Quota:
+    """Count a try to sign in, before the key is looked at, against what an address may."""
+    return store.count_sign_in(
+        address, limit=min(limit or SIGN_INS_PER_WINDOW, SIGN_INS_PER_WINDOW), window_s=window_s
+    )
+
+
+def sign_in(
+    store: Store, token: str, reviewer: str, *, rate_limit: int, rate_window_s: int
+) -> tuple[ApiKey, Quota]:
+    """Let a person in who holds an API key for reviews; as `usecases.authenticate` otherwise.
+
+    Raises:
+        InvalidInput: no reviewer's id.
+        Unauthenticated: malformed, unknown or revoked.
+        Forbidden: the key is not for reviews.
+    """
+    _check_reviewer(reviewer)
+    key, quota = usecases.authenticate(
+        store, token, rate_limit=rate_limit, rate_window_s=rate_window_s
+    )
+    _check_may_review(key)
+    if not quota.exceeded:
+        with store.transaction() as tx:
+            tx.record(key, "review.sign_in", key.key_id)
+    return key, quota
+
+
+def still_allowed(store: Store, key_id: str) -> ApiKey:
+    """The key of somebody who signed in with it earlier.
+
+    Raises:
+        Unauthenticated: it was revoked since.
+        Forbidden: it is not for reviews.
+    """
+    with store.snapshot() as tx:
+        try:
+            key = tx.keys.get(key_id)
+        except NotFound as fault:
+            raise Unauthenticated("This API key is unknown or was revoked.") from fault
+    if key.revoked_at is not None:
+        raise Unauthenticated("This API key is unknown or was revoked.")
+    _check_may_review(key)
+    return key
+
+
+def _check_may_review(key: ApiKey) -> None:
+    if not key.allows(Scope.REVIEW):
+        raise Forbidden(f"Reviewing needs a key with the scope {Scope.REVIEW.value!r}.")
 
 
 # The queue ---------------------------------------------------------------------------------------
@@ -65,6 +123,18 @@ def queue(
     """
     with store.snapshot() as tx:
         return tx.reviews.page(filters, order, cursor=cursor, limit=limit)
+
+
+def place(store: Store, attempt_id: str) -> Waiting | None:
+    """An attempt's place in the queue, done or not; None: it was never in it."""
+    with store.snapshot() as tx:
+        return tx.reviews.place(attempt_id)
+
+
+def show_grade(store: Store, attempt_id: str, reviewer: str) -> None:
+    """Note that a reviewer is shown what the grader says: no review of theirs is blind then."""
+    with store.transaction() as tx:
+        tx.reviews.show_to(attempt_id, reviewer)
 
 
 def claim(
@@ -158,6 +228,37 @@ def review(
         made = _review(tx, tx.attempts.get(attempt_id), judgement, actor, grouped=False)
         close_with(finish, tx, made)
     return made
+
+
+def review_once(
+    store: Store, attempt_id: str, judgement: Judgement, *, known: int, actor: ApiKey | None
+) -> Review:
+    """As `review`, for somebody who saw the attempt when it had `known` reviews.
+
+    The same judgement sent twice is one review.
+
+    Raises:
+        ReviewedMeanwhile: there is another one now.
+    """
+    refuse("The review cannot be accepted.", check_judgement(judgement))
+    with store.transaction() as tx:
+        tx.attempts.lock_submission(attempt_id)
+        attempt = tx.attempts.get(attempt_id)
+        if len(attempt.reviews) > known:
+            last = attempt.reviews[-1]
+            if _says(last, judgement):
+                return last
+            raise ReviewedMeanwhile("There is a review that was not there before.")
+        return _review(tx, attempt, judgement, actor, grouped=False)
+
+
+def _says(made: Review, judgement: Judgement) -> bool:
+    """Whether a review is what came of a judgement, as far as verdicts and words tell."""
+    return (made.reviewer, dict(made.verdicts), made.reason) == (
+        judgement.reviewer,
+        dict(judgement.verdicts),
+        judgement.reason,
+    )
 
 
 def review_group(

@@ -343,6 +343,201 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "en": "Go back: what you wrote is kept in this browser. Shorten it and send it again.",
         "zh": "请返回：你写的内容保存在本浏览器中。删短后再提交。",
     },
+    # Review
+    "review.title": {"en": "Review", "zh": "复核"},
+    "review.sign_in": {"en": "Sign in to review", "zh": "登录复核"},
+    "review.lead": {
+        "en": "With an API key that has the scope review, and your own name, which your reviews "
+        "will carry.",
+        "zh": "请用具有 review 权限的接口密钥和你自己的名字登录，名字会记在你的复核里。",
+    },
+    "review.key": {"en": "API key", "zh": "接口密钥"},
+    "review.name": {"en": "Your name", "zh": "你的名字"},
+    "review.enter": {"en": "Sign in", "zh": "登录"},
+    "review.leave": {"en": "Sign out", "zh": "退出"},
+    "review.as": {"en": "Signed in as {name}", "zh": "当前用户：{name}"},
+    "review.form": {
+        "en": "This form was not recognised: it is old, or cookies are blocked. What you typed is "
+        "still here; please send it again.",
+        "zh": "无法识别这个表单：可能已过期，或浏览器禁用了 Cookie。内容还在，请再提交一次。",
+    },
+    "review.bad_name": {
+        "en": "Give your name: 1 to 255 characters.",
+        "zh": "请填写名字，1 到 255 个字。",
+    },
+    "review.bad_key": {
+        "en": "This API key is unknown or was revoked.",
+        "zh": "接口密钥不存在或已被吊销。",
+    },
+    "review.no_scope": {
+        "en": "This API key may not review. Ask an admin for one with the scope review.",
+        "zh": "这个接口密钥没有复核权限。请向管理员索取具有 review 权限的密钥。",
+    },
+    "review.too_often": {
+        "en": "Too many tries to sign in. Try again in {seconds} seconds.",
+        "zh": "登录尝试过多，请 {seconds} 秒后再试。",
+    },
+    "review.signed_out": {
+        "en": "Your sign-in has run out, or your key was revoked. Sign in again: nothing that you "
+        "typed is lost.",
+        "zh": "登录已过期，或密钥已被吊销。请重新登录，已填写的内容不会丢失。",
+    },
+    "review.welcome_back": {
+        "en": "You are signed in again. What you wrote is still here: look at it and send it.",
+        "zh": "你已重新登录。填写的内容还在，请看一看再提交。",
+    },
+    "review.kept": {
+        "en": "What you typed is kept and comes back once you are signed in.",
+        "zh": "已填写的内容会保留，登录后恢复。",
+    },
+    "review.filter": {"en": "Choose answers", "zh": "筛选回答"},
+    "review.state": {"en": "State", "zh": "状态"},
+    "review.state.waiting": {"en": "waiting", "zh": "待复核"},
+    "review.state.claimed": {"en": "claimed", "zh": "已领取"},
+    "review.state.done": {"en": "reviewed", "zh": "已复核"},
+    "review.question": {"en": "Question (slug)", "zh": "题目（代号）"},
+    "review.reason": {"en": "Why it waits", "zh": "复核原因"},
+    "review.reason.doubt": {"en": "doubt", "zh": "存疑"},
+    "review.reason.appeal": {"en": "appeal", "zh": "申诉"},
+    "review.reason.sample": {"en": "random sample", "zh": "随机抽查"},
+    "review.flag": {"en": "Flag", "zh": "标记"},
+    "review.language": {"en": "Language of the answer", "zh": "回答语言"},
+    "review.order": {"en": "Order", "zh": "顺序"},
+    "review.order.oldest": {"en": "oldest first", "zh": "最早的在前"},
+    "review.order.most_uncertain": {"en": "most uncertain first", "zh": "最没把握的在前"},
+    "review.next": {"en": "Review the next", "zh": "复核下一个"},
+    "review.none": {"en": "Nothing here.", "zh": "这里没有内容。"},
+    "review.empty": {
+        "en": "Nothing that fits is left for you.",
+        "zh": "没有符合条件的待复核回答了。",
+    },
+    "review.unknown": {"en": "There is no such question.", "zh": "没有这道题。"},
+    "review.age": {"en": "Since", "zh": "距今"},
+    "review.minutes": {"en": "{n} min", "zh": "{n} 分钟"},
+    "review.hours": {"en": "{n} h", "zh": "{n} 小时"},
+    "review.days": {"en": "{n} d", "zh": "{n} 天"},
+    "review.held": {"en": "Claimed by", "zh": "领取人"},
+    "review.free": {"en": "nobody", "zh": "无"},
+    "review.more": {"en": "More", "zh": "更多"},
+    "review.agreement": {"en": "Agreement so far", "zh": "目前的一致程度"},
+    "review.agreement_all": {"en": "Of all reviews", "zh": "全部复核"},
+    "review.agreement_sampled": {"en": "Of the random sample alone", "zh": "仅随机抽查"},
+    "review.agreement_help": {
+        "en": "Answers come to people because of doubts, so over all reviews the grader looks "
+        "worse than it is.",
+        "zh": "送到人手里的多是存疑的回答，所以按全部复核来看，评分器显得比实际差。",
+    },
+    "review.reviews": {"en": "Reviews", "zh": "复核数"},
+    "review.error": {"en": "Mean difference", "zh": "平均相差"},
+    "review.bias": {"en": "Grader less reviewer", "zh": "评分器减人工"},
+    "review.answer": {"en": "The answer", "zh": "回答"},
+    "review.appeal": {"en": "The candidate's appeal", "zh": "答题人的申诉"},
+    "review.verdict": {"en": "Your verdict on point {number}", "zh": "你对要点 {number} 的判断"},
+    "review.open": {"en": "leave to the grader", "zh": "交给评分器"},
+    "review.keys": {
+        "en": "Keys: 1 to 9 change the verdict of a point, R leads to the reason, Enter saves "
+        "(in the reason Ctrl+Enter).",
+        "zh": "快捷键：1 到 9 切换要点的判断，R 跳到理由，Enter 保存（理由框内用 Ctrl+Enter）。",
+    },
+    "review.why": {"en": "Your reason", "zh": "你的理由"},
+    "review.why_help": {
+        "en": "The platform may show it to the candidate.",
+        "zh": "平台可能会把它给答题人看。",
+    },
+    "review.save": {"en": "Save the review", "zh": "保存复核"},
+    "review.give_back": {"en": "Give it back", "zh": "放回队列"},
+    "review.claim": {"en": "Claim it", "zh": "领取"},
+    "review.claim_again": {"en": "Keep it longer", "zh": "延长领取"},
+    "review.not_held": {
+        "en": "You do not hold this answer: others may review it meanwhile.",
+        "zh": "你没有领取这个回答，别人可能同时在复核。",
+    },
+    "review.held_until": {
+        "en": "Yours until {until} (UTC).",
+        "zh": "由你领取，至 {until}（UTC）。",
+    },
+    "review.blind": {
+        "en": "You judge blind: the grader's opinion and earlier reviews are shown once you saved.",
+        "zh": "盲评：保存之后才显示评分器的意见和以前的复核。",
+    },
+    "review.show": {"en": "Show them now", "zh": "现在显示"},
+    "review.hide": {"en": "Hide the grader's opinion", "zh": "隐藏评分器的意见"},
+    "review.similar": {"en": "Similar answers that wait", "zh": "待复核的相似回答"},
+    "review.claimed": {
+        "en": "Another reviewer holds this answer for about {minutes} more minutes. What you "
+        "wrote is still here.",
+        "zh": "另一位复核人正在处理这个回答，还有约 {minutes} 分钟。填写的内容还在。",
+    },
+    "review.erased": {
+        "en": "The candidate was erased: there is no answer left to judge.",
+        "zh": "答题人的数据已清除，没有可复核的回答了。",
+    },
+    "review.meanwhile": {
+        "en": "Somebody reviewed this meanwhile. What you wrote is still here; if you send it "
+        "again, it stands after theirs.",
+        "zh": "别人刚刚复核了它。填写的内容还在；如果再次提交，将以你的为准。",
+    },
+    "review.meanwhile_group": {
+        "en": "One of the chosen answers was reviewed meanwhile. Nothing was saved; choose again.",
+        "zh": "选中的回答里有一个刚被复核，没有保存。请重新选择。",
+    },
+    "review.no_verdict": {
+        "en": "Give a verdict on at least one point.",
+        "zh": "请至少对一个要点作出判断。",
+    },
+    "review.bad_reason": {
+        "en": "Give a reason of 1 to 5,000 characters.",
+        "zh": "请填写理由，1 到 5000 个字。",
+    },
+    "review.bad_point": {
+        "en": "The question was changed meanwhile. Look at the points again.",
+        "zh": "题目刚刚有改动，请重新看一看要点。",
+    },
+    "review.none_chosen": {
+        "en": "Choose 1 to 100 answers, each once and of this question.",
+        "zh": "请选择 1 到 100 个本题的回答，不要重复。",
+    },
+    "review.done": {"en": "Your review is saved", "zh": "复核已保存"},
+    "review.grader": {"en": "Grader", "zh": "评分器"},
+    "review.you": {"en": "You", "zh": "你"},
+    "review.flags": {"en": "The grader's remarks", "zh": "评分器的说明"},
+    "review.history": {"en": "All reviews of this answer", "zh": "这个回答的全部复核"},
+    "review.reviewer": {"en": "Reviewer", "zh": "复核人"},
+    "review.grouped": {"en": "given to several answers", "zh": "批量复核"},
+    "review.again": {"en": "Send it again", "zh": "再次提交"},
+    "review.yours": {"en": "Your verdicts", "zh": "你的判断"},
+    "review.similarity": {"en": "How alike", "zh": "相似程度"},
+    "review.group": {"en": "Group {number} of {count}", "zh": "第 {number} 组，共 {count} 组"},
+    "review.next_group": {"en": "Next group", "zh": "下一组"},
+    "review.alike": {"en": "alike: {percent}%", "zh": "相似度 {percent}%"},
+    "review.save_group": {
+        "en": "Save the review for the chosen answers",
+        "zh": "为选中的回答保存复核",
+    },
+    "review.saved": {"en": "Answers reviewed: {n}.", "zh": "已复核 {n} 个回答。"},
+    "review.away_typed": {
+        "en": "The database does not answer. Nothing was saved yet; what you wrote is here: send "
+        "it again in a moment.",
+        "zh": "数据库没有响应，还没有保存。填写的内容在这里，请稍后再次提交。",
+    },
+    "review.missing.title": {"en": "There is no such answer", "zh": "没有这个回答"},
+    "review.missing.text": {
+        "en": "It may have been erased, or the address has a slip in it.",
+        "zh": "它可能已被清除，或者网址有误。",
+    },
+    "review.bad.title": {"en": "This address cannot be used here", "zh": "这里无法使用这个网址"},
+    "review.bad.text": {
+        "en": "Something in it is not as the pages write it. Begin again at the queue.",
+        "zh": "其中有不是本站写出的内容。请从队列重新开始。",
+    },
+    "review.away.title": {"en": "The database is away", "zh": "数据库暂时没有响应"},
+    "review.away.text": {"en": "Try again in a moment.", "zh": "请稍后再试。"},
+    "review.large.title": {"en": "That was too much to read", "zh": "内容太多"},
+    "review.large.text": {
+        "en": "Go back: your browser still has what you wrote. Shorten it and send it again.",
+        "zh": "请返回：浏览器里还有你写的内容。删短后再提交。",
+    },
+    "review.back": {"en": "To the queue", "zh": "回到队列"},
     # Session report
     "report.title": {"en": "Session report", "zh": "答题报告"},
     "report.candidate": {"en": "Candidate", "zh": "答题人"},

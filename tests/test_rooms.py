@@ -59,8 +59,8 @@ ALLOWED = {
     },
     "practice": {"content", "domain", "errors", "exchange", "grader", "ids", "store", "usecases"},
     "pages": {
-        *("api", "content", "domain", "errors", "exchange", "practice", "sessions", "texts"),
-        "usecases",
+        *("agreement", "api", "content", "domain", "errors", "exchange", "grouping", "practice"),
+        *("reviewing", "sessions", "texts", "usecases"),
     },
     "importing": {
         *("content", "domain", "errors", "exchange", "interchange", "store", "usecases"),

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, make_response, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    make_response,
+    render_template,
+    request,
+    send_from_directory,
+)
 
 from service.domain import Language
 from service.pages import showing, visitors
@@ -21,10 +28,18 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
+ASSETS = Blueprint("assets", __name__)
+
 _ASSETS = {
     path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in STATIC.iterdir()
 }
 """A changed file has another address, so that browsers may keep the old one."""
+
+
+@ASSETS.get("/pages/<name>")
+def asset(name: str) -> Response:
+    """A file of the pages."""
+    return send_from_directory(STATIC, name, max_age=31_536_000 if "v" in request.args else 3600)
 
 
 def page(

@@ -10,7 +10,6 @@ from flask import (
     make_response,
     redirect,
     request,
-    send_from_directory,
     url_for,
 )
 from werkzeug.exceptions import HTTPException
@@ -30,7 +29,7 @@ from service.errors import (
 )
 from service.exchange import QuestionFilter
 from service.pages import showing, visitors
-from service.pages.rendering import STATIC, TEMPLATES
+from service.pages.rendering import TEMPLATES
 from service.pages.rendering import page as _page
 from service.texts import text
 
@@ -51,12 +50,6 @@ def closed() -> Response:
 
 
 @CLOSED.get("/pages/<name>")
-@BLUEPRINT.get("/pages/<name>")
-def asset(name: str) -> Response:
-    """A file of the pages."""
-    return send_from_directory(STATIC, name, max_age=31_536_000 if "v" in request.args else 3600)
-
-
 @BLUEPRINT.get("/")
 def index() -> Response:
     """Questions to choose from."""

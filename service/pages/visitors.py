@@ -54,11 +54,14 @@ def form_is_ours() -> bool:
 
 def carries(token: str) -> bool:
     """Whether the form that was sent has this token and came from a page of this site."""
-    # Sent by browsers alone, and not to be set by a page.
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        return False
     given = request.form.get("token", "").encode("utf-8", "replace")
-    return hmac.compare_digest(given, token.encode())
+    return from_our_site() and hmac.compare_digest(given, token.encode())
+
+
+def from_our_site() -> bool:
+    """Whether no browser says that another site sent this."""
+    # Sent by browsers alone, and not to be set by a page.
+    return request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
 
 
 def language(preferred: Language | None = None) -> Language:

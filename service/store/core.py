@@ -166,6 +166,11 @@ class Store:
         with translated(), self._statements.connect() as connection:
             return keys.count_request(connection, browser, limit, window_s)
 
+    def count_sign_in(self, address: UUID, *, limit: int, window_s: int) -> Quota:
+        """Count a try to sign in as a reviewer, in the window of where it came from."""
+        with translated(), self._statements.connect() as connection:
+            return keys.count_request(connection, address, limit, window_s)
+
     def claim(
         self, key_id: str, route: str, key: str, fingerprint: str, *, lease_s: int, keep_s: int
     ) -> Claim | StoredResponse:

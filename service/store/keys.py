@@ -75,6 +75,18 @@ class Keys:
             raise Conflict(f"Another key has the prefix {prefix!r}.") from fault
         return _key(added.one())
 
+    def get(self, key_id: str) -> ApiKey:
+        """A key, working or revoked.
+
+        Raises:
+            NotFound: no such key.
+        """
+        uuid = ids.parse(ids.Kind.KEY, key_id)
+        row = self._session.execute(select(*_LISTED).where(ApiKeyRow.id == uuid)).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no API key {key_id!r}.")
+        return _key(row)
+
     def all(self) -> tuple[ApiKey, ...]:
         """Every key, oldest first."""
         rows = self._session.execute(select(*_LISTED).order_by(ApiKeyRow.id))

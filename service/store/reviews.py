@@ -113,6 +113,21 @@ class Reviews:
             ),
         )
 
+    def place(self, attempt_id: str) -> Waiting | None:
+        """An attempt's place in the queue, done or not; None: it was never in it."""
+        uuid = ids.parse(ids.Kind.ATTEMPT, attempt_id)
+        row = self._session.scalars(_whole(QueueRow.attempt_id == uuid)).one_or_none()
+        return None if row is None else _waiting(row)
+
+    def show_to(self, attempt_id: str, reviewer: str) -> None:
+        """Note that a reviewer is shown the grade of an attempt, if it is in the queue."""
+        uuid = ids.parse(ids.Kind.ATTEMPT, attempt_id)
+        self._session.execute(
+            update(QueueRow)
+            .where(QueueRow.attempt_id == uuid)
+            .values(shown_to=_with(QueueRow.shown_to, reviewer))
+        )
+
     def claim(self, attempt_id: str, reviewer: str, lease: timedelta, *, blind: bool) -> Waiting:
         """Lease an attempt of the queue to a reviewer, or lengthen the lease.
 

@@ -16,8 +16,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from service import usecases
-from service.domain import Language
+from service import reviewing, usecases
+from service.domain import Answer, Language, Scope
+from service.exchange import QueueFilter
 from service.seeding import read_question
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ GOOD = {
     "larger than one they grow exponentially.",
     "zh": "反向传播时梯度逐层相乘，如果这些因子大于一，梯度就会随层数指数增长。",
 }
+APART = "It is about gradient clipping."
 PAGE_WEIGHT = 150_000
 
 
@@ -308,4 +310,117 @@ def test_every_page_is_light_narrow_and_open_to_everybody(
         assert visitor.weight < PAGE_WEIGHT
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
         assert Axe().run(page).response["violations"] == [], path
+    visitor.check()
+
+
+@pytest.fixture
+def queued(store: Store, grader: Any, site: str) -> str:
+    """Two answers that wait for a person; a key for reviews."""
+    cache = usecases.QuestionCache()
+    for text in (GOOD["en"], APART):
+        usecases.submit_attempt(
+            store,
+            grader,
+            cache,
+            SLUG,
+            candidate="ada",
+            answer=Answer(text=text),
+            metadata={},
+            key_id=None,
+            sample=1.0,
+        )
+    return usecases.create_key(store, name="k", scopes={Scope.REVIEW}, actor=None)[1]
+
+
+def signed_in(visitor: Visit, key: str) -> Page:
+    page = visitor.go("/review/sign-in")
+    tab_to(page, page.locator("#key"))
+    page.keyboard.insert_text(key)
+    tab_to(page, page.locator("#name"))
+    page.keyboard.insert_text("grace")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/review")
+    return page
+
+
+def test_reviewing_by_keyboard_alone(
+    visit: Callable[..., Visit], queued: str, store: Store
+) -> None:
+    visitor = visit(locale="en-GB")
+    page = signed_in(visitor, queued)
+
+    for answer in (GOOD["en"], APART):
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(r".*/review/att_\w+$"))
+        expect(page.locator(".text")).to_have_text(answer)
+        expect(page.locator("main")).not_to_contain_text("±")
+        for pressed in "1112":
+            page.keyboard.press(pressed)
+        expect(page.locator("#status")).to_have_text("Point 2: covered")
+        checked = page.locator("input[type=radio]:checked")
+        expect(checked.nth(0)).to_have_value("missing")
+        expect(checked.nth(1)).to_have_value("covered")
+        page.keyboard.press("Enter")
+        # The reason is missing: the browser leads there.
+        expect(page.locator("#reason")).to_be_focused()
+        page.keyboard.insert_text("12 points")
+        page.keyboard.press("Enter")
+        page.keyboard.insert_text("of it.")
+        page.keyboard.press("Control+Enter")
+        page.wait_for_url("**/done")
+        expect(page.locator("main")).to_contain_text("±")
+        expect(page.get_by_role("button", name="Review the next")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice")).to_contain_text("left")
+
+    assert reviewing.queue(store, QueueFilter()).items == ()
+    for found in usecases.export_attempts(store):
+        (made,) = found.reviews
+        assert made.reason == "12 points\nof it."
+        assert sorted(made.verdicts.values()) == ["covered", "missing"]
+    visitor.check()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_for_reviewers_are_narrow_and_open_to_everybody(
+    visit: Callable[..., Visit], queued: str, scheme: str
+) -> None:
+    visitor = visit(color_scheme=scheme, viewport={"width": 360, "height": 740}, locale="zh-CN")
+    page = visitor.go("/review/sign-in")
+    assert Axe().run(page).response["violations"] == []
+    signed_in(visitor, queued)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r".*/review/att_\w+$"))
+    sheet = page.url.removeprefix(visitor.site)
+    page.locator("input[value=partial]").first.check()
+    page.fill("#reason", "说到一半。")
+    page.locator("form.review button").click()
+    page.wait_for_url("**/done")
+
+    for path in (
+        "/review?agreement=all&state=done",
+        f"{sheet}?blind=false",
+        f"{sheet}/done",
+        f"/review/similar/{SLUG}?similarity=0.8",
+        "/review/att_none",
+    ):
+        if path.endswith("none"):
+            # The browser itself notes a page that is not there.
+            visitor.check()
+        visitor.weight = 0
+        visitor.go(path)
+        assert visitor.weight < PAGE_WEIGHT
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+        assert Axe().run(page).response["violations"] == [], path
+
+
+def test_reviewing_works_without_the_script(visit: Callable[..., Visit], queued: str) -> None:
+    visitor = visit(java_script_enabled=False)
+    page = signed_in(visitor, queued)
+    page.get_by_role("button", name="Review the next").click()
+    page.locator("input[value=covered]").first.check()
+    page.fill("#reason", "Said.")
+    page.get_by_role("button", name="Save the review").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your review is saved")
     visitor.check()

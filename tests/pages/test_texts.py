@@ -7,7 +7,8 @@ import string
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.domain import Feedback, FlagCode, Language, SessionState, Verdict
+from service.domain import Feedback, FlagCode, Language, SessionState, Verdict, WaitReason
+from service.exchange import QueueOrder, QueueState
 from service.seeding import read_question
 from service.texts import TEXTS, topic_name
 
@@ -29,6 +30,15 @@ BUILT = {
         )
         for part in ("title", "text")
     ),
+    *(f"review.reason.{reason}" for reason in WaitReason),
+    *(f"review.state.{state}" for state in QueueState),
+    *(f"review.order.{order}" for order in QueueOrder),
+    *(f"review.{unit}" for unit in ("minutes", "hours", "days")),
+    *(
+        f"review.{about}.{part}"
+        for about in ("missing", "bad", "away", "large")
+        for part in ("title", "text")
+    ),
 }
 """Keys that are put together where they are used."""
 
@@ -38,7 +48,7 @@ def used(root: Path) -> Iterator[str]:
         for path in (root / folder).rglob("*"):
             if path.suffix in (".html", ".py"):
                 words = path.read_text("utf-8")
-                yield from re.findall(r'\b(?:t|text)\(\s*"([a-z_.]+)"\s*[,)]', words)
+                yield from re.findall(r'\b(?:t|text|_say)\(\s*"([a-z_.]+)"\s*[,)]', words)
 
 
 def test_every_text_is_there_in_both_languages() -> None:
