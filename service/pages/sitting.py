@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from service import practice, sessions
@@ -149,12 +149,6 @@ def _clock(seconds: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-@BLUEPRINT.before_request
-def read_whole_answers() -> None:
-    """Take forms as long as any body may be."""
-    request.max_form_memory_size = parts().settings.max_body_bytes
-
-
 # Pages -------------------------------------------------------------------------------------------
 
 
@@ -242,6 +236,7 @@ def _given() -> str:
 def answer(number: int) -> AnyResponse:
     """Take an answer; what became of it has an address of its own."""
     received_at = datetime.now(UTC)
+    request.max_form_memory_size = parts().settings.max_body_bytes
     sat = _sat()
     asked, given = sat.asked(number), _given()
     language = visitors.language(sat.found.session.language)
@@ -347,7 +342,12 @@ def _attempt(asked: Asked, attempt_id: str) -> Attempt:
 
 def _stop(about: str, status: int) -> Response:
     """What is in the way and what to do about it, with what was typed."""
-    return _page("sitting_stop.html", status, about=about, given=_given())
+    try:
+        given = _given()
+    except RequestEntityTooLarge:
+        # Something else was in the way first, before the body was read.
+        given = ""
+    return _page("sitting_stop.html", status, about=about, given=given)
 
 
 @BLUEPRINT.errorhandler(Unauthenticated)
@@ -395,6 +395,6 @@ def away(fault: Exception) -> Response:
 
 
 @BLUEPRINT.errorhandler(413)
-def too_large(fault: HTTPException) -> Response:
+def too_large(fault: RequestEntityTooLarge) -> Response:
     """More than the service reads at all: what was typed is in the browser alone."""
     return _page("sitting_stop.html", 413, about="large", given="")

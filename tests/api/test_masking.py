@@ -262,3 +262,38 @@ def test_the_practice_pages_tell_no_more_than_a_key_of_candidates_is_told(
     else:
         assert told[2] == ["marker statement one", "marker correction"]
         assert told[3] == ["marker hint", "marker statement one", "marker correction"]
+
+
+@pytest.mark.parametrize("reveal", Reveal)
+@pytest.mark.parametrize("feedback", ["never", "after_finish", "after_answer"])
+def test_the_session_pages_tell_only_what_the_rules_of_both_allow(
+    app: APIFlask, store: Any, caller: Callable[..., Any], reveal: Reveal, feedback: str
+) -> None:
+    question_id = _stored(store, reveal)
+    made = caller(*EVERYTHING_A_CANDIDATE_KEY_MAY).post(
+        "/v1/sessions", {"candidate": "c", "questions": [question_id], "feedback": feedback}
+    )
+    browser = Client(app)
+    browser.get(f"/session?token={made.json['access']['token']}")
+
+    def told(path: str) -> bool:
+        return "marker" in browser.get(path).get_data(as_text=True).lower()
+
+    def form(path: str) -> dict[str, str]:
+        page = browser.get(path).get_data(as_text=True)
+        return dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
+
+    asked = "/session/questions/1"
+    unasked = [told("/session")]
+    browser.post("/session", data=form("/session"))
+    unasked += [told("/session"), told(asked)]
+    sent = browser.post(asked, data=form(asked) | {"answer": "An answer."})
+    assert sent.status_code == 303
+    before = [told(path) for path in (sent.headers["Location"], "/session/report")]
+    assert browser.post("/session", data=form("/session")).status_code == 303
+    after = [told(path) for path in (sent.headers["Location"], "/session/report")]
+
+    reveals = reveal is Reveal.AFTER_ATTEMPT
+    assert unasked == [False, False, False]
+    assert before == [reveals and feedback == "after_answer", False]
+    assert after == [reveals and feedback != "never"] * 2

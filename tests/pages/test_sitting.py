@@ -418,3 +418,20 @@ def test_every_page_has_the_strict_policy(sit: Callable[..., Candidate]) -> None
         assert response.headers["Cache-Control"] == "no-store"
         page = response.get_data(as_text=True)
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script>", page)
+
+
+@pytest.mark.parametrize(("length", "comes_back"), [(60_000, True), (300_000, False)])
+def test_however_long_a_text_is_there_is_a_page_for_it(
+    sit: Callable[..., Candidate], length: int, comes_back: bool
+) -> None:
+    candidate = sit()
+    form = candidate.form("字" * length)
+
+    taken = candidate.browser.send(FIRST, form)
+    candidate.browser.client.delete_cookie(COOKIE, path="/session")
+    refused = candidate.browser.send(FIRST, form)
+
+    assert taken.status_code == (422 if comes_back else 413)
+    assert refused.status_code == 401
+    for response in (taken, refused):
+        assert (form["answer"] in response.get_data(as_text=True)) is comes_back
