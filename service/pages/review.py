@@ -517,7 +517,11 @@ def _check_attempts(attempts: list[str]) -> None:
 def signed_out(fault: Exception) -> Response:
     """Nobody is signed in, or not any more."""
     error = _say("review.signed_out") if reviewers.COOKIE in request.cookies or _typed() else None
-    return _sign_in_form(401, error)
+    try:
+        return _sign_in_form(401, error)
+    except StoreUnavailable as gone:
+        # The form's secret may never have been read yet.
+        return away(gone)
 
 
 @REVIEW.errorhandler(Forbidden)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from apiflask import APIFlask
 
-from service import reviewing, usecases
+from service import reviewing, sessions, usecases
 from service.domain import Answer, Language, Point, Scope, Verdict, WaitReason
 from service.errors import StoreUnavailable
 from service.exchange import AuditFilter, Judgement, QueueFilter
@@ -499,6 +499,24 @@ def test_what_was_typed_outlives_a_database_that_is_away(
     assert reading.status_code == 503
     assert 'http-equiv="refresh"' in text_of(reading)
     assert grace.send(path, again | {"reason": "Says it."}).status_code == 303
+
+
+def test_it_outlives_both_at_once(
+    grace: Any, app: APIFlask, answered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/review/{answered()}"
+    form = form_of(grace, path) | GOOD
+
+    def away(*_: Any) -> Any:
+        raise StoreUnavailable("The database does not answer.")
+
+    app.extensions["pointmark"].practice_secret = None
+    monkeypatch.setattr(reviewers, "LIFE_S", -1)
+    monkeypatch.setattr(sessions, "signing_secret", away)
+    response = grace.send(path, form)
+
+    assert response.status_code == 503
+    assert kept(text_of(response))
 
 
 def test_html_in_any_text_is_shown_as_text(
