@@ -49,7 +49,6 @@ def closed() -> Response:
     return _page("off.html")
 
 
-@CLOSED.get("/pages/<name>")
 @BLUEPRINT.get("/")
 def index() -> Response:
     """Questions to choose from."""

@@ -588,7 +588,7 @@ def test_the_pages_are_there_where_nobody_practises(make_app: Any, browse: Any) 
     page = text_of(browser.get("/review/sign-in"))
 
     for name in ("pages.css", "review.css", "review.js"):
-        (address,) = re.findall(rf'"(/review/assets/{re.escape(name)}\?v=\w+)"', page)
+        (address,) = re.findall(rf'"(/pages/{re.escape(name)}\?v=\w+)"', page)
         response = browser.get(address, buffered=True)
         assert response.status_code == 200
 
