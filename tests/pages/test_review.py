@@ -262,6 +262,7 @@ def test_from_the_queue_to_the_comparison(
     (made,) = reviews(store, attempt)
     assert (made.reviewer, made.score, made.reason) == ("grace", 100.0, "Says it.")
     assert made.verdicts == {"no-saturation": "covered", "cheap": "missing"}
+    assert made.blind
     assert none.headers["Location"] == "/review?empty=1"
 
 
@@ -283,6 +284,7 @@ def test_blind_until_saved(grace: Any, answered: Any, store: Store) -> None:
     assert [secret for secret in secrets if secret in blind] == []
     assert "checked> leave to the grader" in blind
     assert (early.status_code, early.headers["Location"]) == (303, path)
+    assert [(each.reviewer, each.blind) for each in reviews(store, attempt)][-1] == ("grace", False)
     for page in (seeing, done):
         shown = [secret for secret in secrets if secret in page]
         assert shown == [each for each in secrets if each != "ada-the-candidate"]
@@ -292,7 +294,7 @@ def test_the_queue_is_filtered_and_shows_who_holds_what(
     grace: Any, answered: Any, store: Store
 ) -> None:
     attempt = answered()
-    reviewing.claim(store, attempt, "alan", timedelta(minutes=5))
+    reviewing.claim(store, attempt, "alan", timedelta(minutes=5), blind=True)
 
     def listed(query: str) -> str:
         return text_of(grace.get(f"/review?{query}"))
@@ -446,9 +448,9 @@ def test_what_another_site_sends_is_not_put_into_the_form(browser: Any, answered
 
 def test_what_was_typed_outlives_a_lost_lease(grace: Any, answered: Any, store: Store) -> None:
     attempt = answered()
-    reviewing.claim(store, attempt, "grace", timedelta(seconds=-1))
+    reviewing.claim(store, attempt, "grace", timedelta(seconds=-1), blind=True)
     form = form_of(grace, f"/review/{attempt}") | GOOD
-    reviewing.claim(store, attempt, "alan", timedelta(minutes=5))
+    reviewing.claim(store, attempt, "alan", timedelta(minutes=5), blind=True)
 
     refused = grace.send(f"/review/{attempt}", form)
     reviewing.release(store, attempt, "alan")
