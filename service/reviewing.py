@@ -46,6 +46,8 @@ MOST_COMPARED = 500
 """Answers that are grouped at once: every one is compared with every other."""
 SIGN_INS_PER_WINDOW = 10
 """From one address; fewer where API keys are allowed fewer."""
+SIGN_IN_SCOPES = (Scope.REVIEW, Scope.QUESTIONS_WRITE, Scope.ATTEMPTS_READ)
+"""One of these opens the pages for staff; each page asks for its own again."""
 SHOWN_DISAGREEMENTS = 10
 _LONGEST_MESSAGE = 5_000
 
@@ -63,30 +65,30 @@ def count_sign_in(store: Store, address: UUID, *, limit: int, window_s: int) -> 
 def sign_in(
     store: Store, token: str, reviewer: str, *, rate_limit: int, rate_window_s: int
 ) -> tuple[ApiKey, Quota]:
-    """Let a person in who holds an API key for reviews; as `usecases.authenticate` otherwise.
+    """Let a person in who holds an API key for a page; as `usecases.authenticate` otherwise.
 
     Raises:
         InvalidInput: no reviewer's id.
         Unauthenticated: malformed, unknown or revoked.
-        Forbidden: the key is not for reviews.
+        Forbidden: the key has none of `SIGN_IN_SCOPES`.
     """
     _check_reviewer(reviewer)
     key, quota = usecases.authenticate(
         store, token, rate_limit=rate_limit, rate_window_s=rate_window_s
     )
-    _check_may_review(key)
+    _check_may(key, SIGN_IN_SCOPES)
     if not quota.exceeded:
         with store.transaction() as tx:
-            tx.record(key, "review.sign_in", key.key_id)
+            tx.record(key, "staff.sign_in", key.key_id)
     return key, quota
 
 
-def still_allowed(store: Store, key_id: str) -> ApiKey:
-    """The key of somebody who signed in with it earlier.
+def still_allowed(store: Store, key_id: str, scopes: Sequence[Scope]) -> ApiKey:
+    """The key of somebody who signed in with it earlier; it needs one of `scopes`.
 
     Raises:
         Unauthenticated: it was revoked since.
-        Forbidden: it is not for reviews.
+        Forbidden: it has none of the scopes.
     """
     with store.snapshot() as tx:
         try:
@@ -95,13 +97,13 @@ def still_allowed(store: Store, key_id: str) -> ApiKey:
             raise Unauthenticated("This API key is unknown or was revoked.") from fault
     if key.revoked_at is not None:
         raise Unauthenticated("This API key is unknown or was revoked.")
-    _check_may_review(key)
+    _check_may(key, scopes)
     return key
 
 
-def _check_may_review(key: ApiKey) -> None:
-    if not key.allows(Scope.REVIEW):
-        raise Forbidden(f"Reviewing needs a key with the scope {Scope.REVIEW.value!r}.")
+def _check_may(key: ApiKey, scopes: Sequence[Scope]) -> None:
+    if not any(key.allows(scope) for scope in scopes):
+        raise Forbidden(f"This page needs a key with the scope {scopes[0].value!r}.")
 
 
 # The queue ---------------------------------------------------------------------------------------

@@ -345,11 +345,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     # Review
     "review.title": {"en": "Review", "zh": "复核"},
-    "review.sign_in": {"en": "Sign in to review", "zh": "登录复核"},
+    "review.sign_in": {"en": "Sign in", "zh": "登录"},
     "review.lead": {
-        "en": "With an API key that has the scope review, and your own name, which your reviews "
-        "will carry.",
-        "zh": "请用具有 review 权限的接口密钥和你自己的名字登录，名字会记在你的复核里。",
+        "en": "With an API key and your own name, which your reviews will carry. Reviewing needs a "
+        "key with the scope review.",
+        "zh": "请用接口密钥和你自己的名字登录，名字会记在你的复核里。"
+        "复核需要具有 review 权限的密钥。",
     },
     "review.key": {"en": "API key", "zh": "接口密钥"},
     "review.name": {"en": "Your name", "zh": "你的名字"},

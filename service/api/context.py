@@ -45,8 +45,8 @@ class Parts:
     practice_secret: bytes | None = None
     """For cookies of the practice pages; None until somebody comes."""
 
-    review_secret: bytes | None = None
-    """For cookies of reviewers; None until somebody comes."""
+    staff_secret: bytes | None = None
+    """For cookies of staff; None until somebody comes."""
 
     def signing_secret(self) -> bytes:
         """The secret that tokens of sessions are signed with."""

@@ -26,7 +26,7 @@ from service import reviewing
 from service.agreement import QuestionAgreement
 from service.api.context import parts
 from service.content import check_text, refuse
-from service.domain import FlagCode, Language, Page, Verdict, WaitReason
+from service.domain import FlagCode, Language, Page, Scope, Verdict, WaitReason
 from service.errors import (
     Claimed,
     Erased,
@@ -58,7 +58,7 @@ _VERDICT = "verdict:"
 """Begins the names of the fields with verdicts; the point's key follows."""
 _CHOICES = ("question", "reason", "flag", "language", "order", "blind")
 """What goes along from page to page."""
-_OWN_PAGE = re.compile(r"/review(/[A-Za-z0-9_-]+)*(\?[^\\\s]*)?")
+_OWN_PAGE = re.compile(r"/(review|author|insight)(/[A-Za-z0-9_-]+)*(\?[^\\\s]*)?")
 _OF_SIGN_IN = {"token", "key", "name", "back"}
 """Fields; all others are what a reviewer typed elsewhere."""
 
@@ -74,6 +74,10 @@ def _show(template: str, status: int = 200, **values: Any) -> Response:
         query="?" + urlencode(kept) if kept else "",
         **values,
     )
+
+
+def _me() -> Reviewer:
+    return reviewers.current(Scope.REVIEW)
 
 
 def _say(key: str, **more: object) -> str:
@@ -168,7 +172,7 @@ def _typed() -> list[tuple[str, str]]:
 def _back() -> str:
     """The page to be at once signed in."""
     if request.path == "/review/sign-in":
-        wanted = request.form.get("back", "/review")
+        wanted = request.values.get("back", "/review")
     elif request.method == "GET" or _typed():
         wanted = request.full_path.rstrip("?")
     else:
@@ -201,7 +205,7 @@ def _again(message: str, status: int = 200, *, token: str) -> Response:
 @REVIEW.get("")
 def queue() -> Response:
     """What waits, and how well grader and people agree."""
-    me = reviewers.current()
+    me = _me()
     filters, unknown = _filters(), False
     try:
         found = reviewing.queue(
@@ -278,7 +282,7 @@ def _kept() -> dict[str, Any]:
 @REVIEW.post("/next")
 def claim_next() -> AnyResponse:
     """Take what comes first."""
-    me = reviewers.current()
+    me = _me()
     if not reviewers.form_is_ours():
         return redirect("/review", 303)
     item = reviewing.claim_next(
@@ -300,7 +304,7 @@ def claim_next() -> AnyResponse:
 @REVIEW.get("/<attempt_id>")
 def sheet(attempt_id: str) -> Response:
     """An answer to be judged."""
-    return _sheet(reviewers.current(), attempt_id)
+    return _sheet(_me(), attempt_id)
 
 
 def _sheet(me: Reviewer, attempt_id: str, status: int = 200, error: str | None = None) -> Response:
@@ -340,7 +344,7 @@ def _is_blind() -> bool:
 def save(attempt_id: str) -> AnyResponse:
     """Keep a review; then the grader's opinion is shown."""
     request.max_form_memory_size = parts().settings.max_body_bytes
-    me = reviewers.current()
+    me = _me()
     if not reviewers.form_is_ours():
         return _sheet(me, attempt_id, 403, _say("review.form"))
     known = request.form.get("known", "")
@@ -360,7 +364,7 @@ def save(attempt_id: str) -> AnyResponse:
 @REVIEW.get("/<attempt_id>/done")
 def done(attempt_id: str) -> AnyResponse:
     """The review beside the grade; whoever has not judged the answer yet is sent to do so."""
-    me = reviewers.current()
+    me = _me()
     found, question = reviewing.sheet(parts().store, attempt_id)
     mine = [each for each in found.reviews if each.reviewer == me.name]
     if not mine:
@@ -379,7 +383,7 @@ def done(attempt_id: str) -> AnyResponse:
 @REVIEW.post("/<attempt_id>/claim")
 def claim(attempt_id: str) -> AnyResponse:
     """Take a certain answer, or keep it for longer."""
-    me = reviewers.current()
+    me = _me()
     if not reviewers.form_is_ours():
         return _sheet(me, attempt_id, 403, _say("review.form"))
     try:
@@ -392,7 +396,7 @@ def claim(attempt_id: str) -> AnyResponse:
 @REVIEW.post("/<attempt_id>/release")
 def release(attempt_id: str) -> AnyResponse:
     """Give an answer back to the others."""
-    me = reviewers.current()
+    me = _me()
     if not reviewers.form_is_ours():
         return _sheet(me, attempt_id, 403, _say("review.form"))
     reviewing.release(parts().store, attempt_id, me.name)
@@ -441,7 +445,7 @@ def _complaint(fault: Exception) -> str:
 @REVIEW.get("/similar/<slug>")
 def similar(slug: str) -> Response:
     """Answers to a question that are alike and wait, a group at a time."""
-    return _similar(reviewers.current(), slug)
+    return _similar(_me(), slug)
 
 
 def _similar(me: Reviewer, slug: str, status: int = 200, error: str | None = None) -> Response:
@@ -485,7 +489,7 @@ def _similarity() -> float:
 def save_similar(slug: str) -> AnyResponse:
     """Give one review to the answers that were ticked."""
     request.max_form_memory_size = parts().settings.max_body_bytes
-    me = reviewers.current()
+    me = _me()
     if not reviewers.form_is_ours():
         return _similar(me, slug, 403, _say("review.form"))
     attempts = request.form.getlist("attempt")

@@ -1,4 +1,4 @@
-"""Who reviews: somebody who signed in with an API key and a name, for some hours."""
+"""Who is at the pages for staff: who signed in with an API key and a name, for some hours."""
 
 from __future__ import annotations
 
@@ -12,39 +12,37 @@ from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
 
 from service import reviewing, sessions
 from service.api.context import parts, state
-from service.domain import ApiKey
+from service.domain import ApiKey, Scope
 from service.errors import Unauthenticated
 from service.pages import visitors
 
-COOKIE = "pointmark_review"
-PATH = "/review"
+COOKIE = "pointmark_staff"
 LIFE_S = 8 * 3600
-_SECRET_NAME = "pointmark-review"
+_SECRET_NAME = "pointmark-staff"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reviewer:
-    """A person at the review pages."""
+    """A person at the pages for staff."""
 
     key: ApiKey
     name: str
     """What the reviews say who made them."""
 
 
-def current() -> Reviewer:
-    """Who sent this request; the key is looked up each time.
+def current(*scopes: Scope) -> Reviewer:
+    """Who sent this request with a key for one of `scopes`; it is looked up each time.
 
     Raises:
         Unauthenticated: nobody signed in, it was too long ago, or the key was revoked since.
-        Forbidden: the key is not for reviews.
+        Forbidden: the key has none of the scopes.
     """
     try:
         held = _serializer().loads(_cookie(), max_age=LIFE_S)
     except BadSignature as fault:
         raise Unauthenticated("Nobody is signed in.") from fault
-    found = Reviewer(
-        key=reviewing.still_allowed(parts().store, str(held["key"])), name=str(held["name"])
-    )
+    key = reviewing.still_allowed(parts().store, str(held["key"]), scopes)
+    found = Reviewer(key=key, name=str(held["name"]))
     state().caller = found.key
     return found
 
@@ -52,7 +50,7 @@ def current() -> Reviewer:
 def enter(found: Reviewer) -> None:
     """Sign in; from now on this request's forms are theirs."""
     value = _serializer().dumps({"key": found.key.key_id, "name": found.name})
-    g.review_cookie = value if isinstance(value, str) else value.decode()
+    g.staff_cookie = value if isinstance(value, str) else value.decode()
 
 
 def remember(response: Response) -> Response:
@@ -61,7 +59,6 @@ def remember(response: Response) -> Response:
         COOKIE,
         _cookie(),
         max_age=LIFE_S,
-        path=PATH,
         httponly=True,
         samesite="Strict",
         secure=request.is_secure,
@@ -71,9 +68,7 @@ def remember(response: Response) -> Response:
 
 def forget(response: Response) -> Response:
     """Sign out."""
-    response.delete_cookie(
-        COOKIE, path=PATH, httponly=True, samesite="Strict", secure=request.is_secure
-    )
+    response.delete_cookie(COOKIE, httponly=True, samesite="Strict", secure=request.is_secure)
     return response
 
 
@@ -94,7 +89,7 @@ def address() -> UUID:
 
 
 def _cookie() -> str:
-    return str(g.get("review_cookie") or request.cookies.get(COOKIE, ""))
+    return str(g.get("staff_cookie") or request.cookies.get(COOKIE, ""))
 
 
 def _serializer() -> URLSafeTimedSerializer:
@@ -111,6 +106,6 @@ def _signer() -> Signer:
 
 def _secret() -> bytes:
     found = parts()
-    if found.review_secret is None:
-        found.review_secret = sessions.signing_secret(found.store, _SECRET_NAME)
-    return found.review_secret
+    if found.staff_secret is None:
+        found.staff_secret = sessions.signing_secret(found.store, _SECRET_NAME)
+    return found.staff_secret

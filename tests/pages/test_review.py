@@ -106,14 +106,14 @@ def test_a_key_for_reviews_lets_its_holder_in(
     browser: Any, enter: Any, key: Any, store: Store, scope: Scope
 ) -> None:
     response = enter(browser, secret=key(scope))
-    cookie = browser.client.get_cookie("pointmark_review", path="/review")
+    cookie = browser.client.get_cookie("pointmark_staff")
 
     assert (response.status_code, response.headers["Location"]) == (303, "/review")
     assert "Signed in as grace" in text_of(browser.get("/review"))
     assert (cookie.http_only, cookie.same_site, cookie.max_age) == (True, "Strict", 8 * 3600)
     assert not cookie.secure
     with store.snapshot() as tx:
-        (line,) = tx.audit.page(AuditFilter(action="review.sign_in"), cursor=None, limit=9).items
+        (line,) = tx.audit.page(AuditFilter(action="staff.sign_in"), cursor=None, limit=9).items
     assert line.key_id == line.subject
     assert "grace" not in str(line)
 
@@ -127,7 +127,7 @@ def test_the_cookie_is_secure_where_the_request_is(app: APIFlask, browser: Any, 
     response = browser.send("/review/sign-in", form, **base)
 
     (set_cookie,) = [
-        each for each in response.headers.getlist("Set-Cookie") if "pointmark_review" in each
+        each for each in response.headers.getlist("Set-Cookie") if "pointmark_staff" in each
     ]
     assert "Secure" in set_cookie
 
@@ -150,18 +150,25 @@ def test_who_cannot_sign_in_is_told_why(
 
     assert response.status_code == status
     assert said in text_of(response)
-    assert browser.client.get_cookie("pointmark_review", path="/review") is None
+    assert browser.client.get_cookie("pointmark_staff") is None
     assert browser.get("/review").status_code == 401
 
 
-def test_a_key_without_the_scope_does_not_open_the_pages(
-    browser: Any, enter: Any, key: Any
-) -> None:
-    response = enter(browser, secret=key(Scope.ATTEMPTS_READ, Scope.QUESTIONS_WRITE))
+def test_a_key_for_no_page_does_not_open_one(browser: Any, enter: Any, key: Any) -> None:
+    response = enter(browser, secret=key(Scope.ATTEMPTS_WRITE, Scope.QUESTIONS_READ))
 
     assert response.status_code == 403
-    assert "may not review" in text_of(response)
+    assert "may not" in text_of(response)
     assert browser.get("/review").status_code == 401
+
+
+def test_a_key_for_other_pages_does_not_open_the_review(browser: Any, enter: Any, key: Any) -> None:
+    response = enter(browser, secret=key(Scope.ATTEMPTS_READ, Scope.QUESTIONS_WRITE))
+    refused = browser.get("/review")
+
+    assert response.status_code == 303
+    assert refused.status_code == 403
+    assert "Ask an admin for one with the scope review." in text_of(refused)
 
 
 def test_a_revoked_key_ends_the_sign_in_at_once(grace: Any, store: Store) -> None:
@@ -207,8 +214,8 @@ def test_signing_out_forgets_the_cookie(grace: Any) -> None:
 
 
 def test_a_cookie_that_was_changed_is_nobody(grace: Any, other: Any) -> None:
-    value = grace.client.get_cookie("pointmark_review", path="/review").value
-    other.client.set_cookie("pointmark_review", "A" + value[1:], path="/review")
+    value = grace.client.get_cookie("pointmark_staff").value
+    other.client.set_cookie("pointmark_staff", "A" + value[1:])
 
     assert other.get("/review").status_code == 401
 
@@ -540,7 +547,7 @@ def test_html_in_any_text_is_shown_as_text(
     pages.append(browser.send(path, form | {"reason": HTML, "verdict:a": HTML}))
     saved = browser.send(path, form | {"reason": HTML, "verdict:a": "covered"})
     pages += [browser.get(saved.headers["Location"]), browser.get(f"{path}?blind=false")]
-    browser.client.delete_cookie("pointmark_review", path="/review")
+    browser.client.delete_cookie("pointmark_staff")
     pages.append(browser.send(path, form | {"reason": HTML, f'verdict:"{HTML}': "covered"}))
     pages.append(enter(browser, HTML, secret="pm_wrong"))
 
